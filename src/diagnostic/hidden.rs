@@ -62,10 +62,10 @@ fn is_shown(document: &str) -> bool {
             continue;
         }
         let start = before.trim_end_matches(is_word);
-        if start.ends_with('\\') {
+        let key = &before[start.len()..];
+        if start.ends_with('\\') && !BREAKS.contains(&key) {
             return false;
         }
-        let key = &before[start.len()..];
         let lower = key.to_ascii_lowercase();
         match lower.as_str() {
             "kind" => {
@@ -89,6 +89,9 @@ fn is_shown(document: &str) -> bool {
     let patches_secret = || seen.is_previews && may_patch() && has_patch_of_secret(document);
     seen.is_shown(is_flow) && !contains("ENC[") && !patches_secret()
 }
+
+/// Escapes of line breaks and blanks: a text that ends with one is no key that matters.
+const BREAKS: [&str; 8] = ["L", "N", "P", "n", "r", "t", "u2028", "u2029"];
 
 /// Whether a text contains `wanted`, ignoring the case of ASCII letters. `wanted` is in lower case and not empty.
 pub(super) fn contains_ignoring_case(text: &str, wanted: &str) -> bool {
@@ -278,6 +281,7 @@ mod tests {
             "apiVersion: v1\nkind: Service\nmetadata: {name: cart, namespace: ba",
             "---\n# a comment: here\nkind: Service\napiVersion: v1\nmetadata:\n  name: [\n",
             "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec:\n\t- x\n",
+            "apiVersion: anabranch.dev/v1alpha1\nkind: Previews\nspec: {a: \"x\\r::error\\u2028:\", b: [\n",
             "apiVersion: anabranch.dev/v1alpha1\nkind: Affected\nspec: {services: {secret: {paths: [",
             "\"apiVersion\": v1\n\"kind\": Service\n\"metadata\": {}\n",
             "apiVersion: v1\nkind: Pod\nmetadata: {}\nspec: {env: [{valueFrom: {secretKeyRef: {name: a}}}]}\n",

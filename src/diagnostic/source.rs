@@ -137,6 +137,17 @@ impl Sources {
         id
     }
 
+    /// Adds a text that messages may quote: the caller judges it by more than its characters.
+    pub(crate) fn add_quotable(
+        &mut self,
+        name: impl Into<String>,
+        text: impl Into<String>,
+    ) -> FileId {
+        let id = self.add(name, text);
+        self.files[id.0 as usize].hidden = OnceLock::from(Vec::new());
+        id
+    }
+
     /// Replaces the name of a temporary folder in the names of texts.
     pub(crate) fn rename(&mut self, folder: &str, name: &str) {
         for file in &mut self.files {

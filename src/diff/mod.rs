@@ -251,7 +251,10 @@ fn read(
             .and_then(|nodes| nodes.into_iter().map(Object::from_node).collect());
         let objects: Vec<Object> = match objects {
             Ok(objects) => objects,
-            Err(refused) => return Err(Unreadable { sources, refused }),
+            Err(mut refused) => {
+                sources.unquote(refused.iter_mut());
+                return Err(Unreadable { sources, refused });
+            }
         };
         for object in objects {
             by_id.entry(object.id.clone()).or_insert(object);

@@ -10,12 +10,12 @@ use rayon::prelude::*;
 
 use super::generated::Generated;
 use super::inside::{NO_FILE, check_inside, is_device};
-use super::{add_objects, documents, folder, is_previews, text_of};
+use super::{add_objects, folder, is_previews, text_of};
 use crate::diagnostic::{Diagnostic, FileId, Place, Refused, Report, Sources, code};
 use crate::kube::{Object, names};
 use crate::limits::{InputLimits, too_many_bytes, too_many_nodes};
 use crate::spec::{AFFECTED_KIND, API_VERSION, KIND};
-use crate::yaml::{Node, parse_counted};
+use crate::yaml::{Node, parse_counted, parse_documents};
 
 /// Reads a path of the command line, or stdin for `-`, into `sources`. In a pull request any file can be a link: one
 /// that leads elsewhere is not followed, and a FIFO is not waited for.
@@ -165,7 +165,7 @@ fn one_document(
     budget: &InputLimits,
     kind: &str,
 ) -> Result<Node, Refused> {
-    let mut nodes = documents(sources, file, budget)?;
+    let mut nodes = parse_documents(sources, file, budget)?;
     if nodes.len() == 1 {
         return Ok(nodes.remove(0));
     }

@@ -11,9 +11,10 @@ use super::baseline::read_bytes;
 use super::discover::from_here;
 use super::folder::KUSTOMIZATION;
 use super::inside::{check_below, git_root, real};
-use crate::diagnostic::{Diagnostic, Place, Refused, Sources, code};
-use crate::limits::InputLimits;
-use crate::yaml::{Data, Node, parse_documents};
+use super::references::{Kind, Reference, References};
+use super::text_of;
+use crate::diagnostic::{Diagnostic, Place, Problem, Refused, Sources, code};
+use crate::limits::{InputLimits, too_many_bytes};
 
 /// What kustomize may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl Reach {
         let Some(survey) = Survey::of(folder, source_root, sources, budget) else {
             return Ok(Self::OwnFolders);
         };
-        let reach = match survey.is_beside && survey.is_clear {
+        let reach = match survey.is_beside && survey.is_clear && survey.has_repository {
             true => Self::Repository,
             false => Self::OwnFolders,
         };
@@ -67,103 +68,52 @@ fn repository_of(folder: &Path, source_root: &Path) -> Option<PathBuf> {
     folder.starts_with(&root).then_some(root)
 }
 
-/// Fields that name files. In the last one, the item can also be the patch itself.
-const FILES: [&str; 3] = ["configurations", "crds", "patchesStrategicMerge"];
-
-/// Fields that name files, or folders with a kustomization.
-const RESOURCES: [&str; 3] = ["bases", "components", "resources"];
-
-/// Fields with plugins, or with files of plugins.
-const PLUGINS: [&str; 3] = ["generators", "transformers", "validators"];
-
-/// Fields with lists of mappings, and the keys of these. Only `path`, `files`, `env` and `envs` name files.
-const MAPPINGS: [(&str, &[&str]); 5] = [
-    ("configMapGenerator", GENERATED),
-    ("patches", PATCH),
-    ("patchesJson6902", PATCH),
-    ("replacements", &["path", "source", "targets"]),
-    ("secretGenerator", GENERATED),
-];
-
-const PATCH: &[&str] = &["options", "patch", "path", "target"];
-
-const GENERATED: &[&str] =
-    &["behavior", "env", "envs", "files", "literals", "name", "namespace", "options", "type"];
-
-/// Fields that name no files. Charts are not among them: Flux does not render them in a build, nor do we.
-const OTHERS: [&str; 16] = [
-    "apiVersion",
-    "buildMetadata",
-    "commonAnnotations",
-    "commonLabels",
-    "generatorOptions",
-    "imageTags",
-    "images",
-    "kind",
-    "labels",
-    "metadata",
-    "namePrefix",
-    "nameSuffix",
-    "namespace",
-    "replicas",
-    "sortOptions",
-    "vars",
-];
-
-/// Plugins that are part of kustomize and name no files.
-const PLAIN_PLUGINS: [&str; 10] = [
-    "AnnotationsTransformer",
-    "HashTransformer",
-    "IAMPolicyGenerator",
-    "ImageTagTransformer",
-    "LabelTransformer",
-    "NamespaceTransformer",
-    "PrefixSuffixTransformer",
-    "PrefixTransformer",
-    "ReplicaCountTransformer",
-    "SuffixTransformer",
-];
-
 struct Survey<'s> {
+    /// The repository, or the whole machine: what Git keeps is not read there either.
     repository: PathBuf,
+    has_repository: bool,
     budget: &'s InputLimits,
     /// Bytes that may still be read.
     left: usize,
     /// Folders still to be read, with all links resolved.
     waiting: Vec<PathBuf>,
     seen: BTreeSet<PathBuf>,
+    /// Plugins that were read: the folder that runs them, and their file or folder.
+    plugins: BTreeSet<(PathBuf, PathBuf)>,
     /// Whether some file is not below the folder of its kustomization.
     is_beside: bool,
-    /// Whether every field that could name a file is known.
+    /// Whether every file that the build could read is known.
     is_clear: bool,
     sources: &'s mut Sources,
     findings: Vec<Diagnostic>,
 }
 
-/// A kustomization that is being read.
+/// A kustomization, or a file with plugins, that is being read.
 struct File<'f> {
-    /// Its folder, which paths in it are relative to.
+    /// The folder that paths in it are relative to.
     folder: &'f Path,
     path: PathBuf,
     text: &'f str,
 }
 
 impl<'s> Survey<'s> {
-    /// Reads a folder and all that it builds upon. `None` if no repository holds it.
+    /// Reads a folder and all that it builds upon. `None` if there is no such folder.
     fn of(
         folder: &Path,
         source_root: &Path,
         sources: &'s mut Sources,
         budget: &'s InputLimits,
     ) -> Option<Self> {
-        let (repository, folder) = (repository_of(folder, source_root)?, real(folder).ok()?);
+        let (repository, folder) = (repository_of(folder, source_root), real(folder).ok()?);
         let left = budget.bytes.saturating_sub(sources.bytes());
         let mut survey = Survey {
-            repository,
+            has_repository: repository.is_some(),
+            repository: repository.unwrap_or_else(|| PathBuf::from("/")),
             budget,
             left,
             waiting: vec![folder],
             seen: BTreeSet::new(),
+            plugins: BTreeSet::new(),
             is_beside: false,
             is_clear: true,
             sources,
@@ -178,127 +128,127 @@ impl<'s> Survey<'s> {
     }
 
     fn folder(&mut self, folder: &Path) {
-        let mut paths = KUSTOMIZATION.iter().map(|name| folder.join(name));
-        let Some(path) = paths.find(|path| path.is_file()) else {
+        let Some(path) = kustomization_of(folder) else {
             // kustomize reports it.
             return;
         };
-        let Some(text) = self.read(&path) else {
-            self.is_clear = false;
+        let Some(text) = self.read(&path, folder) else {
             return;
         };
         let file = File { folder, path, text: &text };
-        if let Err(why) = self.check(&file.path, folder) {
-            self.refuse(&file, &file.path.display().to_string(), Place::default(), &why);
-            return;
+        let found = References::of_kustomization(&text, self.budget);
+        self.take(&file, found);
+    }
+
+    /// The text of a file; `None` if it cannot be read, which is reported, by kustomize if not here.
+    fn read(&mut self, path: &Path, folder: &Path) -> Option<String> {
+        if let Err(why) = self.check(path, folder) {
+            let file = File { folder, path: path.to_owned(), text: "" };
+            self.refuse(&file, &path.display().to_string(), Place::default(), &why);
+            return None;
         }
-        match &self.documents(&text)[..] {
-            [document] => self.kustomization(&file, document),
-            _ => self.is_clear = false,
+        let Ok(bytes) = read_bytes(path, (self.left as u64).saturating_add(1)) else {
+            self.is_clear = false;
+            return None;
+        };
+        let shown = from_here(path).display().to_string();
+        let Some(left) = self.left.checked_sub(bytes.len()) else {
+            self.findings.push(too_many_bytes(&shown, self.budget));
+            return None;
+        };
+        self.left = left;
+        // kustomize reads UTF-16 as well.
+        text_of(&shown, bytes).map_err(|refused| self.findings.extend(refused)).ok()
+    }
+
+    /// Looks at everything that a file names.
+    fn take(&mut self, file: &File<'_>, found: References) {
+        self.is_clear &= found.is_clear();
+        for (place, problem) in found.problems {
+            self.refuse_text(file, place, problem);
         }
-    }
-
-    /// The text of a file; `None` if it is not text, or too large, which kustomize would report.
-    fn read(&mut self, path: &Path) -> Option<String> {
-        let bytes = read_bytes(path, (self.left as u64).saturating_add(1)).ok()?;
-        self.left = self.left.checked_sub(bytes.len())?;
-        String::from_utf8(bytes).ok()
-    }
-
-    fn documents(&self, text: &str) -> Vec<Node> {
-        let mut sources = Sources::default();
-        let file = sources.add("kustomization", text);
-        parse_documents(&sources, file, self.budget).unwrap_or_default()
-    }
-
-    /// Reads each field. Go matches names of fields in any case, so an unknown field can be one that names files.
-    fn kustomization(&mut self, file: &File<'_>, document: &Node) {
-        for (key, value) in document.entries() {
-            let key = key.text.as_str();
-            let of_mapping = MAPPINGS.iter().find(|(field, _)| *field == key);
-            if RESOURCES.contains(&key) {
-                self.each(value, |survey, item| survey.resource(file, item));
-            } else if FILES.contains(&key) {
-                self.each(value, |survey, item| survey.file(file, item, false));
-            } else if PLUGINS.contains(&key) {
-                self.each(value, |survey, item| survey.plugins(file, item));
-            } else if key == "openapi" {
-                self.mapping(file, value, &["path", "version"]);
-            } else if let Some((_, fields)) = of_mapping {
-                self.each(value, |survey, item| survey.mapping(file, item, fields));
-            } else if !OTHERS.contains(&key) {
-                self.is_clear = false;
-            }
-        }
-        self.is_clear &= matches!(document.data, Data::Map(_));
-    }
-
-    fn each(&mut self, list: &Node, mut look: impl FnMut(&mut Self, &Node)) {
-        self.is_clear &= matches!(list.data, Data::List(_)) || list.is_null();
-        list.items().iter().for_each(|item| look(self, item));
-    }
-
-    fn mapping(&mut self, file: &File<'_>, mapping: &Node, fields: &[&str]) {
-        self.is_clear &= matches!(mapping.data, Data::Map(_));
-        for (key, value) in mapping.entries() {
-            match key.text.as_str() {
-                key if !fields.contains(&key) => self.is_clear = false,
-                "path" | "env" => self.file(file, value, false),
-                "envs" => self.each(value, |survey, item| survey.file(file, item, false)),
-                "files" => self.each(value, |survey, item| survey.file(file, item, true)),
+        for reference in &found.named {
+            let real = self.resolve(file, reference);
+            match (reference.kind, real) {
+                (Kind::Resource, Some(real)) if real.is_dir() => self.waiting.push(real),
+                (Kind::Plugins, Some(real)) => self.plugins(file, &real),
+                (Kind::Plugins, None) => self.is_clear = false,
                 _ => {}
             }
         }
     }
 
-    /// A file with objects, or a folder with a kustomization.
-    fn resource(&mut self, file: &File<'_>, item: &Node) {
-        let Some(text) = item.text() else {
-            self.is_clear = false;
+    /// Reads plugins that the kustomization of a folder runs, from a file, or from a folder whose kustomization lists
+    /// such files. Paths in them are relative to the folder that runs them.
+    fn plugins(&mut self, runner: &File<'_>, path: &Path) {
+        /// More files and folders of plugins than anybody has. A limit, as each folder can name another.
+        const MOST: usize = 1_000;
+        let is_new = self.plugins.len() <= MOST
+            && self.plugins.insert((runner.folder.to_owned(), path.to_owned()));
+        if !is_new {
             return;
-        };
-        match self.resolve(file, item, text) {
-            Some(real) if real.is_dir() => self.waiting.push(real),
-            _ => {}
+        }
+        if self.plugins.len() > MOST {
+            let message = format!("its plugins are in more than {MOST} files and folders");
+            let help = "write several into one file";
+            self.refuse_text(runner, Place::default(), Problem::new(message, help));
+            return;
+        }
+        if path.is_file() {
+            if let Some(text) = self.read(path, runner.folder) {
+                let file = File { folder: runner.folder, path: path.to_owned(), text: &text };
+                let found = References::of_plugins(&text, self.budget);
+                self.take(&file, found);
+            }
+        } else if let Some(list) = kustomization_of(path) {
+            self.plugins_of_folder(runner, path, list);
         }
     }
 
-    /// A file. In a list of `files` it can be given another name: `name=path`.
-    fn file(&mut self, file: &File<'_>, item: &Node, is_named: bool) {
-        let Some(text) = item.text() else {
-            // Empty, or a mistake that kustomize reports.
-            self.is_clear &= item.is_null();
+    /// Reads the plugins that the kustomization of a folder, `list`, lists.
+    fn plugins_of_folder(&mut self, runner: &File<'_>, folder: &Path, list: PathBuf) {
+        let Some(text) = self.read(&list, folder) else {
             return;
         };
-        let path =
-            if is_named { text.split_once('=').map_or(text, |(_, path)| path) } else { text };
-        self.resolve(file, item, path);
-    }
-
-    /// Plugins, or a file with plugins. It is unknown which files an unknown plugin reads.
-    fn plugins(&mut self, file: &File<'_>, item: &Node) {
-        // A text that is not YAML of plugins is a path to a file with them.
-        let real = item.text().and_then(|text| self.resolve(file, item, text));
-        let text = match real {
-            Some(real) if real.is_file() => self.read(&real),
-            _ => item.text().filter(|_| is_inline(item)).map(str::to_owned),
-        };
-        let documents = text.map(|text| self.documents(&text)).unwrap_or_default();
-        let is_plain =
-            |one: &Node| one.text_at(&["kind"]).is_some_and(|kind| PLAIN_PLUGINS.contains(&kind));
-        self.is_clear &= !documents.is_empty() && documents.iter().all(is_plain);
+        let file = File { folder, path: list, text: &text };
+        let found = References::of_kustomization(&text, self.budget);
+        self.is_clear &= found.is_clear();
+        if let Some(place) = found.more {
+            let message =
+                "it may change plugins that are listed there, and so which files they read";
+            let help = "let it have `resources` alone, with the files of the plugins";
+            self.refuse_text(&file, place, Problem::new(message, help));
+        }
+        for (place, problem) in found.problems {
+            self.refuse_text(&file, place, problem);
+        }
+        for reference in found.named {
+            let reference = Reference { kind: Kind::Plugins, ..reference };
+            match self.resolve(&file, &reference) {
+                Some(real) => self.plugins(runner, &real),
+                None => self.is_clear = false,
+            }
+        }
     }
 
     /// Resolves a path of a kustomization, links included. `None` if it is on a server, does not exist, or is outside
     /// of the repository, which is reported.
-    fn resolve(&mut self, file: &File<'_>, item: &Node, text: &str) -> Option<PathBuf> {
+    fn resolve(&mut self, file: &File<'_>, reference: &Reference) -> Option<PathBuf> {
+        let (text, place) = (reference.path.as_str(), reference.place);
         let path = joined(file.folder, text);
         let leads_out = !path.starts_with(&self.repository);
         let Ok(real) = real(&path) else {
             // kustomize would clone such a URL.
             let is_of_machine = text.to_ascii_lowercase().contains("file://");
-            if is_of_machine || leads_out && !is_remote(text) && !is_inline(item) {
-                self.refuse(file, text, item.place, OUTSIDE);
+            if is_of_machine || leads_out && !is_remote(text) && !is_inline(text) {
+                self.refuse(file, reference.shown(), place, OUTSIDE);
+            } else if reference.kind == Kind::Plugins && is_remote(text) {
+                // They could name any file of this repository.
+                self.refuse(file, reference.shown(), place, REMOTE);
+            } else if reference.may_be_secret {
+                // kustomize would show it.
+                let help = "name a file that exists; a value itself is one of `literals`";
+                self.refuse_text(file, place, Problem::new(MISSING, help));
             }
             return None;
         };
@@ -307,7 +257,7 @@ impl<'s> Survey<'s> {
         match checked.and_then(|()| if is_moved { Err(ABSOLUTE.to_owned()) } else { Ok(()) }) {
             Ok(()) => Some(real),
             Err(why) => {
-                self.refuse(file, text, item.place, &why);
+                self.refuse(file, reference.shown(), place, &why);
                 None
             }
         }
@@ -327,27 +277,42 @@ impl<'s> Survey<'s> {
     }
 
     fn refuse(&mut self, file: &File<'_>, named: &str, place: Place, why: &str) {
-        let shown = from_here(&file.path).display().to_string();
         let help = "a baseline is built from files of its repository: move this one there, or build the folder \
                     yourself and pass the result with `--baseline -`";
-        let message = format!("{shown} names `{named}`, and {why}");
+        self.push(file, place, format!("names `{named}`, and {why}"), help);
+    }
+
+    fn refuse_text(&mut self, file: &File<'_>, place: Place, problem: Problem) {
+        self.push(file, place, format!("is not built: {}", problem.message), &problem.help);
+    }
+
+    fn push(&mut self, file: &File<'_>, place: Place, what: String, help: &str) {
+        let shown = from_here(&file.path).display().to_string();
         // Literals of a generator can be secret, and only the place is needed.
         let blank = |c: char| if c.is_ascii() && c != '\n' { ' ' } else { c };
         let text: String = file.text.chars().map(blank).collect();
         let id = self.sources.add(&shown, text);
         let range = place.range();
         let place = Place::new(id, range.start, range.end);
+        let message = format!("{shown} {what}");
         self.findings.push(Diagnostic::new(&code::UNREADABLE, message, help).at(place, ""));
     }
+}
+
+/// The file with the kustomization of a folder.
+fn kustomization_of(folder: &Path) -> Option<PathBuf> {
+    KUSTOMIZATION.iter().map(|name| folder.join(name)).find(|path| path.is_file())
 }
 
 const OUTSIDE: &str = "that is outside of the repository";
 const ABSOLUTE: &str = "that is the path of one machine";
 const LINK: &str = "that is a link which leads out of the repository";
+const REMOTE: &str = "plugins of a server may read any file of the repository";
+const MISSING: &str = "a file that `secretGenerator` names does not exist";
 
-/// Whether an item looks like inline YAML, and not like a path.
-fn is_inline(item: &Node) -> bool {
-    item.text().is_some_and(|text| text.contains('\n') || text.trim_start().starts_with('{'))
+/// Whether a text looks like inline YAML, and not like a path.
+fn is_inline(text: &str) -> bool {
+    text.contains('\n') || text.trim_start().starts_with('{')
 }
 
 /// Whether kustomize could take a path for the address of a server.

@@ -9,6 +9,7 @@ mod generated;
 mod inside;
 mod kustomization;
 mod previous;
+mod references;
 mod renamed;
 mod resource_list;
 mod suite_references;
@@ -30,22 +31,9 @@ pub(crate) use resource_list::{ResourceList, read_resource_list};
 pub(crate) use suite_references::check_references;
 pub(crate) use suites::{check_gate, read_suites, source_root};
 
-use crate::diagnostic::{Diagnostic, FileId, Refused, Report, Sources, code};
+use crate::diagnostic::{Diagnostic, Refused, Report, code};
 use crate::kube::Object;
-use crate::limits::InputLimits;
-use crate::yaml::{Data, Node, parse_documents};
-
-/// Parses a text that is already in `sources`.
-pub(crate) fn documents(
-    sources: &Sources,
-    file: FileId,
-    budget: &InputLimits,
-) -> Result<Vec<Node>, Refused> {
-    parse_documents(sources, file, budget).map_err(|mut refused| {
-        sources.unquote(refused.iter_mut());
-        refused
-    })
-}
+use crate::yaml::{Data, Node};
 
 /// Opens a list of objects as kubectl and kustomize do: a `List`, or any kind that ends in `List` and has `items`.
 /// Returns the document itself if it is not such a list.
@@ -122,12 +110,15 @@ pub(crate) fn text_of(name: &str, bytes: Vec<u8>) -> Result<String, Refused> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostic::Sources;
+    use crate::limits::InputLimits;
+    use crate::yaml::parse_documents;
 
     fn objects(text: &str) -> Vec<String> {
         let mut sources = Sources::default();
         let file = sources.add("a.yaml", text);
         let (mut objects, mut report) = (Vec::new(), Report::default());
-        for node in documents(&sources, file, &InputLimits::default()).expect("YAML") {
+        for node in parse_documents(&sources, file, &InputLimits::default()).expect("YAML") {
             add_objects(node, &mut objects, &mut report);
         }
         assert!(report.is_empty(), "{text}: {report:?}");

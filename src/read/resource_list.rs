@@ -1,10 +1,9 @@
 //! The ResourceList: the envelope of the KRM function protocol.
 //! See <https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/functions-spec.md>.
 
-use super::documents;
 use crate::diagnostic::{Diagnostic, FileId, Report, Sources, code};
 use crate::limits::InputLimits;
-use crate::yaml::{Data, Node};
+use crate::yaml::{Data, Node, parse_documents};
 
 /// What an orchestrator sends to a function, and what it gets back.
 #[derive(Debug, Default)]
@@ -25,7 +24,7 @@ pub(crate) fn read_resource_list(
     budget: &InputLimits,
     report: &mut Report,
 ) -> ResourceList {
-    let mut documents = report.keep(documents(sources, file, budget)).unwrap_or_default();
+    let mut documents = report.keep(parse_documents(sources, file, budget)).unwrap_or_default();
     let is_list = |node: &Node| {
         matches!(node.text_at(&["kind"]), Some("ResourceList" | "List"))
             && node.get("items").is_some()

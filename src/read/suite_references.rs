@@ -3,32 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
-use crate::diagnostic::{Report, Sources, code, first_of};
+use super::folder::KUSTOMIZATION;
+use super::references::{Kind, References};
+use crate::diagnostic::{Place, Problem, Report, code, first_of};
 use crate::limits::InputLimits;
 use crate::spec::Config;
-use crate::yaml::{Data, Node, parse_documents};
-
-/// Fields of a kustomization.yaml that name files or folders.
-/// See <https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/>.
-const FIELDS: [&str; 17] = [
-    "additionalValuesFiles",
-    "bases",
-    "chartHome",
-    "components",
-    "configurations",
-    "crds",
-    "env",
-    "envs",
-    "files",
-    "generators",
-    "patches",
-    "patchesStrategicMerge",
-    "path",
-    "resources",
-    "transformers",
-    "validators",
-    "valuesFile",
-];
 
 /// Reports suites whose copies would not build, because they refer to something outside their folders. `files` are
 /// those of all suites, by their paths behind the names of the suites.
@@ -39,34 +18,32 @@ pub(crate) fn check_references(
     report: &mut Report,
 ) {
     for (index, suite) in config.previews.spec.tests.iter().enumerate() {
-        for (path, content) in files {
+        let files = files.iter().filter_map(|(path, content)| {
             let below = path.strip_prefix(&suite.name).and_then(|rest| rest.strip_prefix('/'));
-            let Some((folder, text)) = below.and_then(folder_of).zip(str::from_utf8(content).ok())
-            else {
+            Some((below?, content.as_slice()))
+        });
+        let files: BTreeMap<&str, &[u8]> = files.collect();
+        for (path, content) in &files {
+            let Some(folder) = folder_of(path) else {
                 continue;
             };
-            let mut sources = Sources::default();
-            let file = sources.add(path, text);
-            // A text that is not YAML is for kustomize to report.
-            for document in parse_documents(&sources, file, budget).unwrap_or_default() {
-                let mut outside = Vec::new();
-                references(&document, &mut |reference| {
-                    if leads_outside(folder, reference) {
-                        outside.push(reference.to_owned());
-                    }
-                });
-                if outside.is_empty() {
-                    continue;
-                }
+            let (outside, problem) = outside(folder, content, &files, budget);
+            let field = format_args!("spec.tests[{index}].path");
+            if !outside.is_empty() {
                 let message = format!(
-                    "{} of the suite `{}` refers to {}, outside of the suite's folder",
-                    below.unwrap_or_default(),
+                    "{path} of the suite `{}` refers to {}, outside of the suite's folder",
                     suite.name,
                     first_of(5, ", ", outside)
                 );
                 let help = "a tree carries the suite's folder alone: move it below that folder, or let \
                             spec.tests name a folder that holds both";
-                let field = format_args!("spec.tests[{index}].path");
+                report.push(config.finding(&code::SUITE_OUTSIDE, field, message, help));
+            }
+            if let Some(Problem { message, help }) = problem {
+                let message = format!(
+                    "what {path} of the suite `{}` refers to is not known: {message}",
+                    suite.name
+                );
                 report.push(config.finding(&code::SUITE_OUTSIDE, field, message, help));
             }
         }
@@ -76,49 +53,68 @@ pub(crate) fn check_references(
 /// The folder of a kustomization.yaml; `None` for other files.
 fn folder_of(path: &str) -> Option<&str> {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    matches!(name, "kustomization.yaml" | "kustomization.yml" | "Kustomization").then_some(folder)
+    KUSTOMIZATION.contains(&name).then_some(folder)
 }
 
-/// Calls `take` with each text of a kustomization that can be a path.
-fn references<'n>(node: &'n Node, take: &mut impl FnMut(&'n str)) {
-    for (key, value) in node.entries() {
-        if FIELDS.contains(&key.text.as_str()) {
-            texts(value, take);
-        }
-        references(value, take);
+/// What a kustomization refers to outside of its suite, and what hinders to know it.
+fn outside(
+    folder: &str,
+    content: &[u8],
+    files: &BTreeMap<&str, &[u8]>,
+    budget: &InputLimits,
+) -> (Vec<String>, Option<Problem>) {
+    let mut all = vec![read(content, |text| References::of_kustomization(text, budget))];
+    let mut plugins: Vec<String> = Vec::new();
+    let named = all[0].named.iter().filter(|reference| reference.kind == Kind::Plugins);
+    plugins.extend(named.filter_map(|reference| below(folder, &reference.path)));
+    for path in plugins {
+        let is_of = |file: &&str| {
+            let rest = file.strip_prefix(path.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let of_plugins = files.iter().filter(|(file, _)| is_of(file) && folder_of(file).is_none());
+        all.extend(
+            of_plugins
+                .map(|(_, content)| read(content, |text| References::of_plugins(text, budget))),
+        );
     }
-    node.items().iter().for_each(|item| references(item, take));
+    let references = all.iter().flat_map(|found| &found.named);
+    // A text of several lines is an inline patch.
+    let paths = references.filter(|reference| !reference.path.contains('\n'));
+    let outside = paths.filter(|reference| below(folder, &reference.path).is_none());
+    let outside = outside.map(|reference| reference.shown().to_owned()).collect();
+    let problem = all.into_iter().flat_map(|found| found.problems).next();
+    (outside, problem.map(|(_, problem)| problem))
 }
 
-fn texts<'n>(node: &'n Node, take: &mut impl FnMut(&'n str)) {
-    match &node.data {
-        // A text of several lines is an inline patch.
-        Data::Scalar { text, .. } if !text.contains('\n') => {
-            take(text.split_once('=').map_or(text.as_str(), |(_, path)| path));
+/// Reads a file of a suite.
+fn read(content: &[u8], read: impl Fn(&str) -> References) -> References {
+    match str::from_utf8(content) {
+        Ok(text) => read(text),
+        Err(_) => {
+            let problem = Problem::new("it is not UTF-8", "save the file as UTF-8");
+            References { problems: vec![(Place::default(), problem)], ..References::default() }
         }
-        Data::List(items) => items.iter().for_each(|item| texts(item, take)),
-        _ => {}
     }
 }
 
-/// Whether a path leads from a folder of a suite out of the suite.
-fn leads_outside(folder: &str, reference: &str) -> bool {
+/// Where a path leads from a folder of a suite; `None` if out of the suite. An address of a server leads nowhere.
+fn below(folder: &str, reference: &str) -> Option<String> {
     if reference.contains("://") || reference.contains('@') || reference.contains("?ref=") {
-        return false;
+        return Some(reference.to_owned());
     }
-    let mut depth = 0_usize;
+    let mut parts = Vec::new();
     for part in Path::new(folder).components().chain(Path::new(reference).components()) {
         match part {
-            Component::Normal(_) => depth += 1,
-            Component::ParentDir => match depth.checked_sub(1) {
-                Some(less) => depth = less,
-                None => return true,
-            },
+            Component::Normal(name) => parts.push(name.to_str()?),
+            Component::ParentDir => {
+                parts.pop()?;
+            }
             Component::CurDir => {}
-            Component::RootDir | Component::Prefix(_) => return true,
+            Component::RootDir | Component::Prefix(_) => return None,
         }
     }
-    false
+    Some(parts.join("/"))
 }
 
 #[cfg(test)]
@@ -130,12 +126,12 @@ mod tests {
         for (folder, reference) in
             [("", "../common"), ("a", "../../b"), ("", "/etc"), ("", "a/../../b")]
         {
-            assert!(leads_outside(folder, reference), "{reference}");
+            assert_eq!(below(folder, reference), None, "{reference}");
         }
         for (folder, reference) in
             [("", "common"), ("a", "../b"), ("", "https://x/../../y"), ("", "git@host:../x")]
         {
-            assert!(!leads_outside(folder, reference), "{reference}");
+            assert!(below(folder, reference).is_some(), "{reference}");
         }
     }
 }

@@ -294,3 +294,183 @@ fn without_a_repository_kustomize_keeps_its_own_rule() {
     scratch.write("whole/cart.yaml", CART);
     scratch.render_from(&folder, &arguments).ok();
 }
+
+/// A scratch whose root is the baseline: kustomize lets it read what Git keeps there.
+fn of_root(kustomization: &str) -> Scratch {
+    let scratch = Scratch::with_git();
+    scratch.write(".git/p.yaml", "[{op: add, path: /metadata/labels, value: {t: of-somebody}}]\n");
+    scratch.write("kustomization.yaml", &format!("resources: [common/cart.yaml]\n{kustomization}"));
+    scratch
+}
+
+#[test]
+fn no_plugin_reads_what_git_keeps() {
+    let plugin = |kind: &str, names: &str| {
+        format!(
+            "apiVersion: builtin\nkind: {kind}\nmetadata: {{name: c, namespace: shop}}\n{names}\n"
+        )
+    };
+    let target = "target: {kind: Deployment, name: cart}";
+    let plugins = [
+        plugin("ConfigMapGenerator", "files: [.git/config]"),
+        plugin("ConfigMapGenerator", "FileS: [.git/config]"),
+        plugin("ConfigMapGenerator", "files: ['a=.git/config']"),
+        plugin("SecretGenerator", "envs: [.git/config]"),
+        plugin("SecretGenerator", "env: .git/config"),
+        plugin("PatchTransformer", &format!("path: .git/p.yaml\n{target}")),
+        plugin("PatchJson6902Transformer", &format!("path: .git/p.yaml\n{target}")),
+        plugin("PatchStrategicMergeTransformer", "paths: [.git/p.yaml]"),
+        plugin("ReplacementTransformer", "replacements: [{path: .git/p.yaml}]"),
+        plugin("PatchTransformer", &format!("path: !!str .git/p.yaml\n{target}")),
+        plugin("NewGenerator", "files: [.git/config]"),
+    ];
+    let assert_refused = |scratch: &Scratch, name: &str| {
+        let answer = scratch.render_from(&scratch.root(), &["previews.yaml", "--baseline", "."]);
+        let words = answer.stdout.clone() + &answer.stderr;
+        assert!(!words.contains("of-somebody"), "{name}: {words}");
+        let words = answer.failed();
+        assert!(
+            words.starts_with("error[unreadable]") && words.contains("--> "),
+            "{name}: {words}"
+        );
+        assert!(!words.contains("kustomize build"), "{name}: {words}");
+    };
+    for text in plugins {
+        for field in ["generators", "transformers"] {
+            let inline = text.replace('\n', "\n    ");
+            assert_refused(&of_root(&format!("{field}:\n  - |\n    {inline}\n")), &text);
+            for path in ["g.yaml", "a plugin.yaml", "folder"] {
+                let scratch = of_root(&format!("{field}: ['{path}']\n"));
+                scratch.write("folder/kustomization.yaml", "resources: [below]\n");
+                scratch.write("folder/below/kustomization.yaml", "resources: [g.yaml]\n");
+                let file = if path == "folder" { "folder/below/g.yaml" } else { path };
+                scratch.write(file, &text);
+                assert_refused(&scratch, &format!("{path}: {text}"));
+            }
+        }
+    }
+    let scratch = of_root("generators: [folder]\n");
+    scratch.write("folder/g.yaml", &plugin("ConfigMapGenerator", "files: [common/cart.yaml]"));
+    let patch =
+        "resources: [g.yaml]\npatches: [{path: p.yaml, target: {kind: ConfigMapGenerator}}]\n";
+    scratch.write("folder/kustomization.yaml", patch);
+    scratch.write("folder/p.yaml", "[{op: replace, path: /files/0, value: .git/config}]\n");
+    assert_refused(&scratch, "a patch of a plugin");
+    for text in [
+        "ConfigMapGenerator: [{name: c, files: [.git/config]}]",
+        "configMapGenerator: !x [{name: c, files: [.git/config]}]",
+        "configMapGenerator: [{<<: {files: [.git/config]}, name: c}]",
+        "patches: [.git/p.yaml]",
+        "generators: ['https://example.com/plugins?ref=v1']",
+    ] {
+        assert_refused(&of_root(text), text);
+    }
+    // A word that kustomize replaces in all of the text.
+    let scratch = of_root("configMapGenerator: [{name: c, files: ['imageTags:/config']}]");
+    symlink(".git", scratch.root().join("images:")).expect("a link");
+    assert_refused(&scratch, "a replaced word");
+}
+
+#[test]
+fn a_kustomization_that_kustomize_may_read_otherwise_is_refused_with_its_place() {
+    let utf16 = |text: &str| -> Vec<u8> {
+        let units = std::iter::once('\u{feff}').chain(text.chars()).map(|c| c as u16);
+        units.flat_map(u16::to_le_bytes).collect()
+    };
+    let plain = "resources: [../common/cart.yaml, ../../beside/base]\n";
+    for (text, why) in [
+        (utf16(plain), "is not UTF-8"),
+        (format!("%YAML 1.1\n---\n{plain}").into(), "it is not read as kustomize reads it"),
+        (plain.replace(": ", ": !foo ").into(), "it is not read as kustomize reads it"),
+        (plain.replace(": ", ": [../common/cart.yaml]\nresources: ").into(), "written twice"),
+        (format!("{plain}---\nx: y\n").into(), "second document"),
+        (plain.replace("res", "Res").into(), "`Resources` is `resources` to kustomize"),
+        (plain.replace('s', "\u{17f}").into(), "is `resources` to kustomize"),
+    ] {
+        let scratch = Scratch::with_git();
+        scratch.write("overlay/kustomization.yaml", "");
+        fs::write(scratch.root().join("overlay/kustomization.yaml"), &text).expect("written");
+        let words = scratch.render().failed();
+        assert!(words.contains(why) && words.contains("overlay/kustomization.yaml:"), "{words}");
+        assert!(!words.contains("kustomize build"), "{words}");
+        // So is one that another revision has.
+        let base = Scratch::with_git();
+        fs::remove_dir_all(base.root().join(".git")).expect("removes");
+        base.write("overlay/kustomization.yaml", "");
+        fs::write(base.root().join("overlay/kustomization.yaml"), &text).expect("written");
+        let git = super::git::Git::init(&base.root());
+        git.run(&["add", "."]);
+        let author = ["-c", "user.name=A", "-c", "user.email=a@example.com"];
+        git.run(&[&author[..], &["commit", "--quiet", "-m", "first"]].concat());
+        base.write("overlay/kustomization.yaml", "resources: [../common/cart.yaml]\n");
+        let mut command = Command::new(ANABRANCH);
+        command.args(["diff", "previews.yaml", "--baseline", "overlay", "--base", "HEAD"]);
+        let answer = run(command.current_dir(base.root()), "");
+        assert!(answer.stderr.contains("base-not-rendered"), "{}", answer.stderr);
+        assert!(!answer.stdout.contains("somebody"), "{}", answer.stdout);
+    }
+}
+
+#[test]
+fn every_form_of_a_kustomization_that_people_write_is_built() {
+    for text in [
+        "\u{feff}resources: [cart.yaml]\n",
+        "# a comment\n---\n# another\nresources:\n- cart.yaml # here\n---\n# the end\n",
+        "---\nresources: [cart.yaml]\n...\n",
+        "resources: [cart.yaml]\n---\n",
+        "{\"resources\": [\"cart.yaml\"]}",
+        "resources:\r\n- cart.yaml\r\n",
+        "commonAnnotations: &a {of: all}\nlabels: [{pairs: *a}]\nresources: [cart.yaml]\n",
+        "<<: {resources: [cart.yaml]}\n",
+        "resources: [cart.yaml]\npatches:\nconfigMapGenerator: []\nhelmCharts: []\n",
+        "resources: [cart.yaml]\npatchesStrategicMerge:\n- |-\n  apiVersion: v1\n  kind: Service\n  metadata:\n    name: cart\n    namespace: shop\n    annotations:\n      patches: a\n",
+        "resources: [cart.yaml]\ngenerators: [a plugin.yaml]\ntransformers: [plugins]\n",
+    ] {
+        let scratch = Scratch::with_git();
+        scratch.write("overlay/cart.yaml", CART);
+        scratch.write("overlay/kustomization.yaml", text);
+        let plugin = |kind| {
+            format!("apiVersion: builtin\nkind: {kind}\nmetadata: {{name: c, namespace: shop}}\n")
+        };
+        let generator = plugin("ConfigMapGenerator") + "files: [cart.yaml]\n";
+        scratch.write("overlay/a plugin.yaml", &generator);
+        scratch.write("overlay/plugins/kustomization.yaml", "resources: [p.yaml]\n");
+        let patch = "path: patch.json\ntarget: {kind: Service}\n";
+        scratch.write("overlay/plugins/p.yaml", &(plugin("PatchTransformer") + patch));
+        scratch.write(
+            "overlay/patch.json",
+            "[{\"op\": \"add\", \"path\": \"/metadata/labels\", \"value\": {\"a\": \"b\"}}]",
+        );
+        let rendered = objects(&scratch.render().ok());
+        for (id, object) in scratch.built() {
+            assert_eq!(rendered.get(&id), Some(&object), "{text}: {id:?}");
+        }
+    }
+}
+
+#[test]
+fn a_value_that_stands_where_a_secret_has_a_file_is_not_shown() {
+    for generator in ["files: [p=of-somebody]", "envs: [of-somebody]", "env: of-somebody"] {
+        let scratch = Scratch::with_git();
+        let text = format!(
+            "resources: [../common/cart.yaml]\nsecretGenerator: [{{name: s, {generator}}}]\n"
+        );
+        scratch.write("overlay/kustomization.yaml", &text);
+        let words = scratch.render().failed();
+        assert!(words.contains("a file that `secretGenerator` names does not exist"), "{words}");
+        assert!(words.contains("overlay/kustomization.yaml:2:"), "{words}");
+        assert!(!words.contains("somebody"), "{words}");
+    }
+}
+
+#[test]
+fn folders_of_plugins_without_end_are_refused() {
+    let scratch = of_root("generators: [p0]\n");
+    for number in 0..1_100 {
+        let next = format!("resources: [../p{}]\n", number + 1);
+        scratch.write(&format!("p{number}/kustomization.yaml"), &next);
+    }
+    let answer = scratch.render_from(&scratch.root(), &["previews.yaml", "--baseline", "."]);
+    let words = answer.failed();
+    assert!(words.contains("more than 1000 files and folders"), "{words}");
+}

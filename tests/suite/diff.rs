@@ -368,6 +368,33 @@ fn a_broken_file_of_a_folder_is_named() {
 }
 
 #[test]
+fn a_broken_secret_of_a_folder_is_named_without_its_text() {
+    let checkout = Checkout::shop();
+    checkout.anabranch(&["render", "--baseline=baseline", "-o", "out"]).ok();
+    for value in
+        ["p: !!int hunter2", "p: !!binary hunter2", "p: !hunter2 x", "hunter2: a\n  hunter2: a"]
+    {
+        let secret = format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\nstringData:\n  {value}\n"
+        );
+        checkout.write("out/previews/pr-7/web.yaml", &secret);
+        let mut said = Vec::new();
+        for form in ["text", "json", "markdown"] {
+            let answer = checkout.diff(&["--rendered", "out", "--format", form]);
+            assert_ne!(answer.code, Some(0), "{}", answer.stdout);
+            said.push(answer.stdout + &answer.stderr);
+        }
+        let arguments = ["render", "--baseline=baseline", "-o", "out", "--dry-run"];
+        let answer = checkout.anabranch(&arguments);
+        said.push(answer.stdout + &answer.stderr);
+        for said in said {
+            assert!(said.contains("previews/pr-7/web.yaml") && said.contains("`…`"), "{said}");
+            assert!(!said.contains("hunter2"), "{value}: {said}");
+        }
+    }
+}
+
+#[test]
 fn nothing_is_run_that_the_repository_names() {
     let checkout = changed();
     let witness = checkout.path("witness");

@@ -116,6 +116,57 @@ fn a_suite_carries_nothing_along_from_outside() {
 }
 
 #[test]
+fn what_only_kustomize_reads_in_a_suite_is_an_error() {
+    let inline = |kind: &str, names: &str| {
+        format!(
+            "resources: [job.yaml]\ngenerators:\n- |\n  apiVersion: builtin\n  kind: {kind}\n  \
+             metadata: {{name: x}}\n  {names}\n"
+        )
+    };
+    let outside = "refers to ../../beside/x, outside of the suite's folder";
+    for (text, why) in [
+        (
+            "Resources: [job.yaml, ../common]\n".to_owned(),
+            "`Resources` is `resources` to kustomize",
+        ),
+        ("NamePrefix: x-\n".to_owned(), "`NamePrefix` is `namePrefix` to kustomize"),
+        (
+            "resources: !foo [job.yaml, ../common]\n".to_owned(),
+            "as kustomize reads it: the tag `…`",
+        ),
+        (
+            "%YAML 1.1\n---\nresources: [../common]\n".to_owned(),
+            "it is not read as kustomize reads it",
+        ),
+        ("resources: [job.yaml]\n---\nx: y\n".to_owned(), "it has a second document"),
+        ("resources: [../a=b/c]\n".to_owned(), "refers to ../a=b/c, outside"),
+        (inline("ConfigMapGenerator", "files: [a=../../beside/x]"), outside),
+        (inline("PatchTransformer", "path: ../../beside/x"), outside),
+        ("generators: [plugin.yaml]\n".to_owned(), outside),
+        ("transformers: [plugins]\n".to_owned(), outside),
+    ] {
+        let scratch = repository();
+        let suite = scratch.path().join("repository/suite");
+        write(&suite.join("kustomization.yaml"), &text);
+        fs::create_dir(suite.join("plugins")).expect("a folder");
+        write(&suite.join("plugins/kustomization.yaml"), "resources: [p.yaml]\n");
+        let plugin = "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: x}\nfiles: [../../beside/x]\n";
+        write(&suite.join("plugins/p.yaml"), plugin);
+        write(&suite.join("plugin.yaml"), plugin);
+        assert_refused(&scratch, &["error[suite-outside]", "kustomization.yaml of the suite", why]);
+    }
+    let scratch = repository();
+    let suite = scratch.path().join("repository/suite");
+    let text =
+        "# of all\n---\nresources: [job.yaml]\ngenerators: [plugin.yaml]\nhelmCharts: []\n---\n";
+    write(&suite.join("kustomization.yaml"), text);
+    let plugin =
+        "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: x}\nfiles: [job.yaml]\n";
+    write(&suite.join("plugin.yaml"), plugin);
+    render(&scratch).ok();
+}
+
+#[test]
 fn nothing_that_git_keeps_is_read() {
     let scratch = repository();
     let folder = scratch.path().join("repository");

@@ -85,7 +85,8 @@ codes! {
         "Suite paths are relative to --source-root: by default the Git root above previews.yaml.";
     SUITE_OUTSIDE = "suite-outside", Error, "a suite refers to something outside its folder",
         "A tree contains a copy of each suite's folder, and nothing beside it. A kustomization.yaml that refers to\n\
-         `../common` would not build there, for any preview.";
+         `../common` would not build there, for any preview. One that kustomize may read otherwise (a tag, `%YAML`,\n\
+         `Resources` for `resources`) could do so unseen.";
     PLACEMENT = "placement", Error, "the function is listed where it gets no objects",
         "kustomize gives a generator no resources. anabranch needs the baseline: list it under\n\
          `transformers:`, in a layer that has no `namespace:` of its own above it.";

@@ -308,7 +308,7 @@ const NEW: usize = 4;
 /// The documents in the text of a patch. All their nodes have the place of the text.
 fn read(text: &str, place: Place, allowance: &mut Allowance) -> Result<Vec<Node>, Problem> {
     let mut sources = Sources::default();
-    let file = sources.add("patch", text);
+    let file = sources.add_quotable("patch", text);
     let (nodes, depth) = (allowance.left() / NEW, allowance.depth());
     let limits = InputLimits {
         depth,

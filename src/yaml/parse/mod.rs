@@ -21,6 +21,7 @@ use crate::limits::{InputLimits, too_many_bytes};
 ///
 /// # Errors
 /// Every mistake: the first error of syntax, and each duplicate key before it. After a hundred the rest is not read.
+/// Messages quote nothing of a document that may be a Secret.
 pub fn parse_documents(
     sources: &Sources,
     file: FileId,
@@ -45,6 +46,7 @@ pub(crate) fn parse_counted(
             break;
         }
     }
+    sources.unquote(builder.errors.iter_mut());
     (Refused::unless_none(builder.errors, builder.documents), builder.nodes)
 }
 

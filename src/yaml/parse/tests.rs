@@ -4,7 +4,7 @@ use super::*;
 
 fn read(text: &str) -> Result<Vec<Node>, Refused> {
     let mut sources = Sources::default();
-    let file = sources.add("a.yaml", text);
+    let file = sources.add_quotable("a.yaml", text);
     parse_documents(&sources, file, &InputLimits::default())
 }
 
@@ -200,7 +200,7 @@ fn documents_count_whether_empty_or_not() {
     let budget = InputLimits { documents: 2, ..InputLimits::default() };
     let read = |text: &str| {
         let mut sources = Sources::default();
-        let file = sources.add("a.yaml", text);
+        let file = sources.add_quotable("a.yaml", text);
         parse_documents(&sources, file, &budget).map_err(|errors| errors[0].code.id)
     };
     for part in ["---\na: b\n", "---\n---\n", "---\n# c\n", "---\n!!str\n...\n"] {
@@ -233,7 +233,7 @@ fn what_aliases_make_counts_as_nodes_too() {
     let budget = InputLimits { nodes: 100, alias_nodes: usize::MAX, ..InputLimits::default() };
     let read = |text: &str| {
         let mut sources = Sources::default();
-        let file = sources.add("a.yaml", text);
+        let file = sources.add_quotable("a.yaml", text);
         let (read, nodes) = parse_counted(&sources, file, &budget);
         (read.err().map(|errors| errors[0].help.clone()), nodes)
     };
