@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::changes::Changes;
+use super::few::Few;
 use crate::kube::Object;
 use crate::model::{Catalog, Service, ServiceName};
 use crate::spec::{Config, Preview};
@@ -83,13 +84,14 @@ pub struct Copied<'a> {
 
 /// Names of services, sorted and unique.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Owners<'a>(Vec<ServiceName<'a>>);
+pub struct Owners<'a>(Few<ServiceName<'a>>);
 
 impl<'a> Owners<'a> {
     /// Adds a name.
     pub fn insert(&mut self, name: ServiceName<'a>) {
         if let Err(index) = self.0.binary_search(&name) {
-            self.0.insert(index, name);
+            self.0.push(name);
+            self.0[index..].rotate_right(1);
         }
     }
 

@@ -11,6 +11,7 @@ mod callers;
 mod changes;
 mod closure;
 mod environment;
+mod few;
 mod forks;
 mod hosts;
 mod injection;

@@ -8,13 +8,14 @@ use super::Target;
 use crate::diagnostic::{Diagnostic, Refused, Report, code, first_of, some_of};
 use crate::kube::{has_registry, repository};
 use crate::model::{Container, DEFAULT_CONTAINER, Workload};
+use crate::plan::few::Few;
 use crate::spec::{Config, ServiceChange};
 
 /// The images that one service gives to a workload.
 #[derive(Debug, Clone)]
 pub(in crate::plan) struct Images<'a> {
     /// Names of containers with their images, sorted.
-    pub(super) by_container: Vec<(&'a str, &'a str)>,
+    pub(super) by_container: Few<(&'a str, &'a str)>,
     /// The main container, which gets the variables.
     pub(super) main: Option<&'a str>,
 }
@@ -203,7 +204,7 @@ fn images_of<'a>(
     wanted: &BTreeMap<&'a str, &'a str>,
 ) -> Result<Images<'a>, String> {
     let containers = workload.containers.as_slice();
-    let mut by_container: Vec<(&str, &str)> = containers
+    let mut by_container: Few<(&str, &str)> = containers
         .iter()
         .filter_map(|container| Some((container.name, *wanted.get(container.name)?)))
         .collect();

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use self::images::Images;
+use super::few::Few;
 use super::patch::Patch;
 use crate::diagnostic::Problem;
 use crate::kube::meta::{SUBSTITUTE, is_substituted};
@@ -47,7 +48,7 @@ impl Target<'_> {
 #[derive(Debug, Clone, Default)]
 pub struct Changes<'a> {
     /// The change of each service whose workload this is, with its images, in the order of previews.yaml.
-    by_service: Vec<(&'a ServiceChange, Images<'a>)>,
+    by_service: Few<(&'a ServiceChange, Images<'a>)>,
     /// Patches that apply to the object, in order. Each fits what the ones before it make.
     pub(super) patches: Vec<Arc<Patch<'a>>>,
     /// Whether Flux must not substitute in the object: the preview sets text that looks like a variable.
