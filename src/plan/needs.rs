@@ -197,7 +197,7 @@ impl<'a> Finder<'a> {
     fn known_of(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Known<'a>> {
         let find = || {
             let stages = self.work.allow(|all| changes.mark_stages(&object.node, all))?;
-            let verdict = self.judge.judge(object, &stages, mark::is_in)?;
+            let verdict = self.judge.judge(object, &stages, changes.given_images(), mark::is_in)?;
             let mut frame = stages.into_iter().next_back()?;
             changes.finish(&mut frame);
             let needs = self.find(&object.id, &frame);

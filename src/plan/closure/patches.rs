@@ -210,7 +210,8 @@ impl<'a> Closure<'a, '_> {
         let work = &self.finder.work;
         let (origins, stages) =
             work.allow(|all| changes.patch(&original.node, applying, all, &mut *self.report));
-        let verdict = self.finder.judge.judge(original, &stages, |_| false);
+        let given = changes.given_images();
+        let verdict = self.finder.judge.judge(original, &stages, given, |_| false);
         self.report.extend(
             verdict
                 .into_iter()

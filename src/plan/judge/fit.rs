@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Verdict, culprit};
 use crate::diagnostic::{Diagnostic, code, first_of};
 use crate::kube::Object;
-use crate::model::pod_spec;
+use crate::model::{pod_labels, pod_spec};
 use crate::yaml::Node;
 
 /// What is wrong with a patched object: `stages` are its body before the patches and after each of them. What was
@@ -20,14 +20,37 @@ pub(super) fn unfit(original: &Object, stages: &[Node]) -> Verdict {
                 let help = "leave `spec.paused` out of the patch: a Deployment that begins paused makes no pods";
                 (patch, Diagnostic::new(&code::BAD_PATCH, message, help))
             });
-            paused.into_iter().chain(of_volumes(original, stages)).collect()
+            let apart = apart(original, stages);
+            paused.into_iter().chain(apart).chain(of_volumes(original, stages)).collect()
+        }
+        ("apps", _) => {
+            apart(original, stages).into_iter().chain(of_volumes(original, stages)).collect()
         }
         _ => of_volumes(original, stages).into_iter().collect(),
     }
 }
 
+/// That a workload does not select the pods of its own template, by the labels that it names.
+fn apart(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
+    let (patch, label) = new(stages, |body| {
+        let labels = pod_labels(body)?;
+        let wanted = body.at(&["spec", "selector", "matchLabels"])?.entries().iter();
+        let mut missed = wanted.filter(|(key, value)| labels.text_at(&[&key.text]) != value.text());
+        missed.next().map(|(key, _)| key.text.to_string())
+    })?;
+    let message = format!(
+        "a patch makes the selector of {} miss its own pods, by the label `{label}`",
+        original.id
+    );
+    let help = "leave the label and the selector as they are, or change both alike: the API server takes no others";
+    Some((patch, Diagnostic::new(&code::BAD_PATCH, message, help)))
+}
+
 /// What `look` finds after the patches and did not find before them, and the patch that brought it.
-fn new(stages: &[Node], look: impl Fn(&Node) -> Option<String>) -> Option<(usize, String)> {
+pub(super) fn new(
+    stages: &[Node],
+    look: impl Fn(&Node) -> Option<String>,
+) -> Option<(usize, String)> {
     let found = look(&stages[stages.len() - 1])?;
     look(&stages[0]).is_none().then(|| (culprit(stages, 1, look), found))
 }

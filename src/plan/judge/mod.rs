@@ -2,7 +2,9 @@
 //! not everybody may make, and fields that a copy does not keep.
 
 mod fit;
+mod places;
 mod privileges;
+mod required;
 mod values;
 
 use std::borrow::Cow;
@@ -40,12 +42,14 @@ impl<'a> Judge<'a> {
         Self { limits, policy_labels }
     }
 
-    /// Judges what patches make of an object: `stages` are its body before them and after each of them.
-    /// None where that depends on a value that is left open.
-    pub(super) fn judge(
+    /// Judges what patches make of an object: `stages` are its body before them and after each of them, and `given`
+    /// are the containers that have their image from the preview. None where that depends on a value that is left
+    /// open.
+    pub(super) fn judge<'g>(
         &self,
         original: &Object,
         stages: &[Node],
+        given: impl Iterator<Item = &'g str>,
         is_open: impl Fn(&Node) -> bool,
     ) -> Option<Verdict> {
         let [before, .., after] = stages else {
@@ -63,10 +67,11 @@ impl<'a> Judge<'a> {
         }
         let mut verdict: Verdict = refused.into_values().flatten().collect();
         if verdict.is_empty() {
-            verdict.extend(values::replaced_images(original, stages, &is_open));
+            verdict.extend(values::lost_images(original, stages, given));
         }
         verdict.extend(values::refused(self.limits, original, stages, &is_open));
         verdict.extend(fit::unfit(original, stages));
+        verdict.extend(required::taken(original, stages));
         verdict.extend(self.gained(original, stages, &changes));
         verdict.extend(lost(original, stages));
         Some(verdict)
