@@ -23,7 +23,8 @@ codes! {
          find its target among the copied objects and may not change a copy's identity. What it builds\n\
          keeps to the limits: levels (--max-depth), values it goes through (--max-patch-nodes), and\n\
          replicas (`spec.limits.replicas`). It leaves the fields that the API server requires, and the\n\
-         containers whose images the preview gives.";
+         containers whose images the preview gives. Where Kubernetes takes text, it writes text: `on` and\n\
+         `1.10` without quotes are none.";
     QUOTA_EXCEEDED = "quota-exceeded", Error, "a preview has more objects than limits.quota allows",
         "The API server counts the objects of a namespace and refuses one too many, and with it the whole preview.\n\
          Counted are Services (one for each name that leads to the baseline), ConfigMaps (with the one called\n\

@@ -5,6 +5,7 @@ mod fit;
 mod places;
 mod privileges;
 mod required;
+mod strings;
 mod values;
 
 use std::borrow::Cow;
@@ -72,6 +73,7 @@ impl<'a> Judge<'a> {
         verdict.extend(values::refused(self.limits, original, stages, &is_open));
         verdict.extend(fit::unfit(original, stages));
         verdict.extend(required::taken(original, stages));
+        verdict.extend(strings::not_text(original, stages));
         verdict.extend(self.gained(original, stages, &changes));
         verdict.extend(lost(original, stages));
         Some(verdict)
