@@ -205,14 +205,30 @@ fn lost(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
         "ServiceMonitor" | "PodMonitor" => look(&["spec"], &|key, _| key != "namespaceSelector"),
         _ => {}
     }
-    let &(path, key) = lost.first()?;
-    let patch = last_to_change(stages, |body| body.at(path).and_then(|parent| parent.get(key)));
+    let old = node_ports(before);
+    let new_port = node_ports(after).into_iter().any(|port| !old.contains(&port));
+    let new_port = new_port && original.is("", "Service");
+    let patch = match lost.first() {
+        Some(&(path, key)) => {
+            last_to_change(stages, |body| body.at(path).and_then(|parent| parent.get(key)))
+        }
+        None if new_port => last_to_change(stages, node_ports),
+        None => return None,
+    };
     let fields = lost.iter().map(|(path, key)| format!("{}.{key}", path.join(".")));
-    let fields = first_of(5, ", ", fields);
+    let fields =
+        first_of(5, ", ", fields.chain(new_port.then(|| "spec.ports.nodePort".to_owned())));
     let finding = Diagnostic::new(
         &code::DROPPED,
         format!("a patch of {} writes what no copy keeps: {fields}", original.id),
         "leave it out of the patch: it belongs to the original, or anabranch sets it",
     );
     Some((patch, finding.once()))
+}
+
+/// The ports of nodes that a Service asks for.
+fn node_ports(service: &Node) -> Vec<&Node> {
+    let ports = service.at(&["spec", "ports"]).map(Node::items).unwrap_or_default();
+    let node_ports = ports.iter().filter_map(|port| port.get("nodePort"));
+    node_ports.filter(|port| !port.is_null()).collect()
 }
