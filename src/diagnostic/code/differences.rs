@@ -138,9 +138,9 @@ codes! {
          and replicas within the limits, commands, variables, resources, probes, empty volumes, ConfigMaps,\n\
          ports, and labels and annotations that nothing in a cluster acts on; and they may take away what a\n\
          pod is allowed to do. Every other difference is named: what a patch adds, what it changes, and\n\
-         restrictions that it removes. A label is named where any object of the input selects pods by it,\n\
-         but for kinds that are known to protect nothing, such as Services and monitors. Check\n\
-         that its author may do that.";
+         restrictions that it removes, and text that injectors replace by secrets (`vault:...`). A label\n\
+         is named where any object of the input selects pods by it, but for kinds that are known to\n\
+         protect nothing, such as Services and monitors. Check that its author may do that.";
     SUBSTITUTION_OFF = "substitution-off", Warning, "Flux substitutes nothing in a copy",
         "Flux' postBuild substitution knows no text: `${NAME}` in a variable or patch of a preview would be\n\
          replaced like any other, by a value that is perhaps secret, and one it cannot read fails the build\n\

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{PolicyLabels, annotations};
+use super::{PolicyLabels, annotations, injected};
 use crate::kube::meta;
 use crate::model::pod_spec;
 use crate::yaml::{Data, Node};
@@ -15,6 +15,8 @@ pub(super) enum Rule {
     Any,
     /// Nothing.
     Nothing,
+    /// Text, but for what an injector replaces by a secret.
+    Text,
     /// What this rule says, and that it is no longer there.
     Less(&'static Rule),
     /// A boolean may become what `restricts`; where it is absent it is as good as the `default`.
@@ -130,6 +132,11 @@ impl<'n, 'l> Comparison<'n, 'l> {
         match rule {
             Rule::Any => {}
             Rule::Nothing => self.nothing(old, new),
+            Rule::Text => {
+                if new.and_then(Node::text).is_some_and(injected::is_replaced) {
+                    self.name(old, new);
+                }
+            }
             Rule::Less(_) if new.is_none() => {}
             Rule::Less(rule) => self.compare(rule, old, new),
             Rule::Flag { restricts, default } => self.flag(*restricts, *default, old, new),
