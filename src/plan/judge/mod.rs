@@ -205,14 +205,14 @@ fn lost(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
         "ServiceMonitor" | "PodMonitor" => look(&["spec"], &|key, _| key != "namespaceSelector"),
         _ => {}
     }
-    let old = node_ports(before);
-    let new_port = node_ports(after).into_iter().any(|port| !old.contains(&port));
-    let new_port = new_port && original.is("", "Service");
+    let old: BTreeSet<&str> = node_ports(before).collect();
+    let is_new = |port: &str| !old.contains(port);
+    let new_port = original.is("", "Service") && node_ports(after).any(is_new);
     let patch = match lost.first() {
         Some(&(path, key)) => {
             last_to_change(stages, |body| body.at(path).and_then(|parent| parent.get(key)))
         }
-        None if new_port => last_to_change(stages, node_ports),
+        None if new_port => last_to_change(stages, |body| node_ports(body).collect::<Vec<_>>()),
         None => return None,
     };
     let fields = lost.iter().map(|(path, key)| format!("{}.{key}", path.join(".")));
@@ -227,8 +227,7 @@ fn lost(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
 }
 
 /// The ports of nodes that a Service asks for.
-fn node_ports(service: &Node) -> Vec<&Node> {
+fn node_ports(service: &Node) -> impl Iterator<Item = &str> {
     let ports = service.at(&["spec", "ports"]).map(Node::items).unwrap_or_default();
-    let node_ports = ports.iter().filter_map(|port| port.get("nodePort"));
-    node_ports.filter(|port| !port.is_null()).collect()
+    ports.iter().filter_map(|port| port.text_at(&["nodePort"]))
 }
