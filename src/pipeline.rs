@@ -105,7 +105,8 @@ pub fn compile<T>(
     catalog.join(spec.routing.data_plane);
     let wanted = |name: &str| request.includes(name);
     stage::enter("planning");
-    // Leaked on purpose: the process exits next.
+    // Never dropped: a command ends its process next, and freeing the plan would only take time. A caller that compiles
+    // again and again in one process (fuzz targets, benchmarks) loses this memory each time.
     let plan = ManuallyDrop::new(plan(config, &catalog, &request.limits, wanted, report));
     if report.has_errors() {
         return None;
@@ -310,7 +311,7 @@ fn drafts<'d, 'e>(preview: &'d Preview<'_, 'e>) -> impl Iterator<Item = &'d Draf
 fn elsewhere<'d>(preview: &'d Preview<'_, '_>) -> impl Iterator<Item = &'d Id> {
     let values = preview.values();
     let kept = drafts(preview).filter_map(move |draft| draft.kept_id(values));
-    let kept = kept.chain(preview.root.iter().map(|object| &object.id));
+    let kept = kept.chain(preview.root_objects.iter().map(|object| &object.id));
     kept.filter(|id| !preview.has(&id.namespace))
 }
 

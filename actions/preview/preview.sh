@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gives a pull request its preview, or takes it away, by an edit of previews.yaml in a GitOps repository.
+# Adds, changes or removes the preview of a pull request, by an edit of previews.yaml in a GitOps repository.
 #
 # The event of the workflow says what to do: opened, reopened and synchronize set the preview to the images that were
 # built; closed removes it, and so does a push after which no service is affected. Runs may end in any order and at once:

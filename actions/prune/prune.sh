@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Removes previews of pull requests whose close got lost, and those whose time is over, from previews.yaml in a GitOps
-# repository.
+# Removes previews that have expired, and those whose pull request is not open, from previews.yaml in a GitOps repository.
 #
 # GITHUB_REPOSITORY, GITHUB_SERVER_URL
 #                       whose pull requests, as the runner gives it

@@ -3,13 +3,13 @@
 #
 #   push.sh DIR
 #
-# Only what has another content than the registry is pushed: previews first, and what names them last. Then the tags
-# of previews that are gone are removed, and with `tags: content` those that neither this nor the last push names. Run it in
-# the checkout that DIR was rendered from, with the whole history.
+# Only artifacts whose content differs from the registry are pushed: previews first, and the root, which names them, last.
+# Then the tags of removed previews are deleted, and with `tags: content` those that neither this nor the last push names.
+# Run it in the checkout that DIR was rendered from, with the whole history.
 #
-# Runs may overlap, though a workflow had better let them follow each other. A run of an earlier commit stops where one of
-# a later commit is at work or has ended, and leaves nothing of its own behind (see marks.sh). Where it cannot be told which
-# of two commits is later, the run fails before it changes anything more.
+# Runs may overlap, though a workflow had better run them one after the other. A run of an earlier commit stops if one of a
+# later commit is at work or has ended, and leaves nothing of its own behind (see marks.sh). If it cannot tell which of two
+# commits is later, it fails before it changes anything more.
 #
 # SOURCE, REVISION    where DIR comes from, as in `flux push artifact --source URL --revision main@sha1:COMMIT`;
 #                     by default the remote `origin` and the commit of the checkout

@@ -41,7 +41,7 @@ fn main() -> Result<()> {
 
 fn report(folder: &Path) -> Result<String> {
     let mut text = String::from(
-        "# Performance\n\nWritten by `make bench`: medians of whole processes, one run, everything beside something outside.\n\n",
+        "# Performance\n\nWritten by `make bench`: medians of whole processes in one run, each beside another program.\n\n",
     );
     machine(&mut text)?;
     scale(&mut text, folder)?;
@@ -195,7 +195,7 @@ fn extras(text: &mut String, folder: &Path) -> Result<()> {
     ];
     writeln!(
         text,
-        "## What else there may be\n\nThe 1,000 previews above, and besides them:\n\n\
+        "## Larger inputs\n\nThe 1,000 previews above, with these additions:\n\n\
          | | objects | output | time | time / `cp` | memory | memory / output |\n\
          |---|---:|---:|---:|---:|---:|---:|"
     )?;
@@ -214,7 +214,7 @@ fn extras(text: &mut String, folder: &Path) -> Result<()> {
     }
     writeln!(
         text,
-        "\nA patch may change anything: what it makes of an object is made as a tree, once for each text.\n"
+        "\nA patch may change any part of an object, so its result is a tree, made once for each different patch.\n"
     )?;
     Ok(())
 }

@@ -28,8 +28,8 @@ pub(crate) struct Affected {
     pub(crate) left_out: usize,
 }
 
-/// How many more chains of reasons are kept. Their number grows with paths, services and what connects them, and
-/// nobody reads them all; each service keeps at least one.
+/// How many more chains of reasons are kept. There can be one for each path, service and way between them, and nobody
+/// reads them all. Each service keeps at least one.
 struct Room(usize);
 
 impl Room {
@@ -127,7 +127,7 @@ impl Answer {
     }
 }
 
-/// For each owner those who name it, in the order of names.
+/// For each owner the owners that name it, in the order of names.
 fn reversed<'m>(map: &'m Map, named: impl Fn(usize) -> &'m Vec<usize>) -> Vec<Vec<usize>> {
     let mut reversed = vec![Vec::new(); map.owners.len()];
     for index in 0..map.owners.len() {
@@ -175,7 +175,7 @@ fn reason(map: &Map, path: &str, glob: &str, chain: &[usize]) -> Vec<String> {
     [path.to_owned()].into_iter().chain(first).chain(uses).collect()
 }
 
-/// Adds the services that `with` brings along, and those that these bring along.
+/// Adds the services that `with` brings along, transitively.
 fn take_along(map: &Map, affected: &mut BTreeMap<usize, Affected>, room: &mut Room) {
     let companions = reversed(map, |index| &map.owners[index].with);
     let mut queue: VecDeque<usize> = affected.keys().copied().collect();

@@ -1,4 +1,4 @@
-//! Compares the map with manifests: whoever uses the files of another has to say so in `uses`.
+//! Compares the map with manifests: an owner that is built from files of another owner must list it in `uses`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,7 +12,7 @@ use crate::limits::InputLimits;
 use crate::read::read_argument;
 use crate::yaml::write_string;
 
-/// Reports uses that manifests show and the map does not have.
+/// Reports uses that manifests show and the map lacks.
 pub(super) fn check_edges(
     map: &Map,
     root: &Path,
@@ -69,7 +69,7 @@ fn links<'f>(
     targets.collect()
 }
 
-/// For each owner what it is built from, itself included.
+/// The owners that each owner is built from, itself included.
 fn reach(map: &Map) -> Vec<BTreeSet<usize>> {
     let of = |from: usize| {
         let mut reached = BTreeSet::new();
@@ -88,7 +88,7 @@ struct Audit<'m> {
     map: &'m Map,
     verdicts: BTreeMap<String, Verdict<'m>>,
     reach: Vec<BTreeSet<usize>>,
-    /// Missing uses that were reported: who lacks it, and the owner or path that is missing.
+    /// Missing uses that were reported: the owner that lacks one, and the owner or path that it lacks.
     said: BTreeSet<(usize, String)>,
 }
 
@@ -105,7 +105,8 @@ impl<'m> Audit<'m> {
         users.into_iter().filter_map(|user| self.check_user(user, claim, &files)).collect()
     }
 
-    /// The owners that are built with what the claim names. Globs that affect everything lack nothing.
+    /// The owners that are built from the path of the claim. A manifest that affects everything has none: all services
+    /// are built again with it.
     fn users(&mut self, claim: &Claim) -> Vec<usize> {
         match &claim.by {
             By::File(path) => {

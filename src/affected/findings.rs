@@ -28,8 +28,8 @@ pub(super) fn gone<'m>(map: &'m Map, changed: &BTreeMap<String, Change>) -> Vec<
     deleted.filter(|one| one.is_service && !one.paths.0.iter().any(is_left)).collect()
 }
 
-/// The finding about services whose name no target of docker buildx bake can have: `validTargetNameChars` in its
-/// `bake/bake.go`. Bake reads the `.` of a target as `_`, and so builds something else or names it differently.
+/// The finding about services whose name cannot be that of a target of docker buildx bake: see
+/// `validTargetNameChars` in its `bake/bake.go`. Bake replaces `.` by `_`, and so would build another target.
 pub(super) fn no_targets(map: &Map) -> Option<Diagnostic> {
     let is_target = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let services = map.owners.iter().filter(|owner| owner.is_service);
@@ -61,11 +61,11 @@ pub(super) fn say_gone(service: &Owner) -> Diagnostic {
     Diagnostic::new(&code::SERVICE_GONE, message, help).at(service.place, "no file is left")
 }
 
-/// The note that the map comes from another commit than the end of the change.
+/// The finding that the map comes from another commit than the end of the change.
 pub(super) fn other_map(map: &Map, head: &str, has_one: bool) -> Diagnostic {
     let message = match has_one {
-        true => format!("the map that answers is the checkout's, and {head} has another one"),
-        false => format!("the map that answers is the checkout's, and {head} has none"),
+        true => format!("the map in use is that of the checkout, and {head} has another one"),
+        false => format!("the map in use is that of the checkout, and {head} has none"),
     };
     let help = format!("`git switch --detach {head}` before, so that the change's own map answers");
     Diagnostic::new(&code::MAP_OF_CHECKOUT, message, help).at(map.place, "this map answers")
@@ -81,7 +81,8 @@ pub(super) fn taken_out(map: &Map, earlier: &Map, deleted: BTreeSet<&str>) -> Ve
     };
     let gone = owners.into_iter().map(|index| &earlier.owners[index]).filter(is_gone);
     gone.map(|service| {
-        let message = format!("service `{}` leaves the map, and files of it go", service.name);
+        let message =
+            format!("the change removes service `{}` from the map, and files of it", service.name);
         let help = "take it out of previews that name it";
         Diagnostic::new(&code::SERVICE_GONE, message, help).at(map.place, "not in here any more")
     })
@@ -128,7 +129,7 @@ fn help_for(text: &str, files: &[String]) -> String {
     "mend it, or take it out; paths count from the root of the repository".to_owned()
 }
 
-/// The finding that names all paths which the map does not: an error, or a note if the map says what such paths mean.
+/// The finding with all paths that the map does not name: an error, or a note if the map says what such paths mean.
 pub(super) fn unmapped(map: &Map, paths: &[String], what: &str) -> Option<Diagnostic> {
     let (first, rest) = paths.split_first()?;
     let named = match rest.len() {

@@ -111,8 +111,7 @@ impl Repository {
         Diagnostic::new(&code::UNKNOWN_REVISION, message, help)
     }
 
-    /// The merge base of two commits: what one of them has since then is its change. Messages use the names that the
-    /// user gave.
+    /// The merge base of two commits, from which a change counts. Messages use the names that the user gave.
     pub(crate) fn merge_base(
         &self,
         (base, base_name): (&str, &str),
@@ -254,7 +253,7 @@ impl Repository {
         for (mode, hash, path) in &files {
             let content = next_object(&mut rest, hash).filter(|_| is_plain(path));
             let Some(content) = content else {
-                let message = format!("git has not the content of {}", short(path));
+                let message = format!("git does not have the content of {}", short(path));
                 return Err(no_repository(message, "bring it with `git fetch`, without a filter"));
             };
             let path = folder.join(path);
@@ -385,7 +384,7 @@ fn is_hash(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The command that may bring a revision.
+/// A remedy for a missing revision: the command that may fetch it.
 fn fetch(revision: &str, is_shallow: bool) -> String {
     let (name, steps) = match revision.find(['~', '^', '@']) {
         Some(at) => revision.split_at(at),

@@ -1,7 +1,7 @@
 //! The globs of a map, compiled to regular expressions.
 //!
 //! `*` and `?` stay within a segment, `**` as a segment goes over any number of them, `[...]` is one character,
-//! `{a,b}` stands for a glob each, `\` takes the next character as it is. A glob covers the whole path.
+//! `{a,b}` stands for two globs, `\` takes the next character literally. A glob matches a whole path.
 //!
 //! The crate `globset` does not fit: it compares bytes, so that `?` and `[ä]` miss letters beyond ASCII, and its
 //! `[!a]` takes a `/`.
@@ -21,7 +21,7 @@ pub(crate) struct Glob {
 impl Glob {
     /// How many globs one glob may expand to with its braces.
     const ALTERNATIVES: usize = 1_000;
-    /// Size limit for the automaton of one glob, in bytes: room for some hundred signs.
+    /// Size limit for the automaton of one glob, in bytes: room for some hundred wildcards.
     const SIZE: usize = 256 << 10;
 
     /// Reads a glob.
@@ -192,7 +192,7 @@ fn pattern(tokens: &[Token]) -> Result<String, Problem> {
     let mut text = String::new();
     let segments: Vec<&[Token]> = tokens.split(|token| *token == Token::Separator).collect();
     let is_any = |segment: &[Token]| *segment == [Token::Some, Token::Some];
-    // What stands where the folder would be is covered too: a submodule, or a link to the folder.
+    // `folder/**` covers `folder` itself too, which can be a submodule or a link.
     let ends_below = matches!(&*segments, [.., folder, last] if is_any(last) && !is_any(folder));
     for (index, segment) in segments.iter().enumerate() {
         let is_last = index + 1 == segments.len();
@@ -225,7 +225,7 @@ fn pattern(tokens: &[Token]) -> Result<String, Problem> {
     Ok(text)
 }
 
-/// The characters that all globs begin with, up to the first sign.
+/// The characters that all globs begin with, up to the first wildcard.
 fn common_prefix(alternatives: &[Vec<Token>]) -> String {
     let literal = |tokens: &Vec<Token>| -> String {
         let character = |token: &Token| match token {

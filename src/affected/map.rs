@@ -85,7 +85,7 @@ impl Owner {
     }
 }
 
-/// What the map says of a path.
+/// The answer of the map about a path.
 #[derive(Debug)]
 pub(crate) struct Verdict<'m> {
     /// Who owns it, each with the glob.
@@ -139,7 +139,7 @@ impl Map {
         map
     }
 
-    /// What the map says of a path.
+    /// Finds the owners of a path, and whether it is global or ignored.
     pub(crate) fn ask(&self, path: &str) -> Verdict<'_> {
         let owners = self.owners.iter().enumerate();
         let owners = owners.filter_map(|(index, owner)| Some((index, owner.paths.find(path)?)));
@@ -150,7 +150,7 @@ impl Map {
         }
     }
 
-    /// Every list of globs, with the field that holds it and the service or module whose it is.
+    /// Every list of globs, with its field, and the service or module that has it.
     pub(crate) fn lists(&self) -> impl Iterator<Item = (String, Option<&Owner>, &Globs)> {
         let of_owners = self.owners.iter().map(|owner| {
             let kind = if owner.is_service { "services" } else { "modules" };

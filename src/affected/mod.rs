@@ -31,8 +31,7 @@ use git::Change;
 use map::Map;
 use show::Span;
 
-/// Answers which services a change affects, in the form that was asked for; none where the report has
-/// errors.
+/// Finds the services that a change affects, and formats them. `None` if the report has errors.
 pub(crate) fn affected(
     options: &Options,
     sources: &mut Sources,
@@ -44,7 +43,7 @@ pub(crate) fn affected(
     let span = find_span(&repository, base, &options.head, report)?;
     let map = map?;
     if options.format == Format::Bake {
-        // Of every service, so that it does not come out with the first change of one.
+        // Checked for all services, or the fault would show only when one of them changes.
         report.extend(findings::no_targets(&map));
     }
     let changed = report.keep(repository.changed(&span.base, &span.head))?;
@@ -54,7 +53,7 @@ pub(crate) fn affected(
     let earlier = path.as_ref().filter(|_| has_deleted);
     let earlier = earlier.and_then(|path| earlier_map(&repository, &span.base, path));
     let earlier = earlier.unwrap_or_default();
-    // What went together with its entry of the map is in the map that had both.
+    // A service that is deleted together with its entry of the map is in the earlier map alone.
     let deleted = changed.iter().filter(|(_, change)| **change == Change::Deleted);
     let deleted = deleted.map(|(path, _)| path.as_str());
     let known: BTreeSet<&str> = deleted.filter(|path| !earlier.ask(path).is_unmapped()).collect();
@@ -72,8 +71,8 @@ pub(crate) fn affected(
     (!report.has_errors()).then(|| show::show(&answer, &span, options.format))
 }
 
-/// Holds the map against the tracked files and the manifests among them, and counts the files; none where
-/// that cannot be done.
+/// Compares the map with the tracked files and the manifests among them, and returns the number of files. `None` if
+/// they cannot be listed, or the map has errors.
 pub(crate) fn audit(
     options: &Options,
     sources: &mut Sources,
@@ -109,14 +108,14 @@ fn open(
     (repository, path, map)
 }
 
-/// The path of the map as git names it; none where it lies outside of the repository.
+/// The path of the map as git names it; `None` if it is outside of the repository.
 fn within(repository: &Repository, path: &Path) -> Option<String> {
     let path = path.canonicalize().ok()?;
     let inside = path.strip_prefix(repository.root.canonicalize().ok()?).ok()?;
     inside.to_str().map(str::to_owned)
 }
 
-/// The map that a commit has at this path; none where it has none that can be read.
+/// The map that a commit has at this path; `None` if it has none that can be read.
 fn earlier_map(repository: &Repository, commit: &str, path: &str) -> Option<Map> {
     let text = repository.content(commit, path)?;
     let mut sources = Sources::default();
@@ -125,7 +124,7 @@ fn earlier_map(repository: &Repository, commit: &str, path: &str) -> Option<Map>
     map_of(node, path).ok()
 }
 
-/// Says that the change ends at a commit that is not checked out and has another map than the one that answers.
+/// The finding that the change ends at a commit which is not checked out and has another map than the one in use.
 fn other_map(repository: &Repository, span: &Span, path: &str, map: &Map) -> Option<Diagnostic> {
     let is_checked_out = repository.commit("HEAD").is_ok_and(|commit| commit == span.head);
     if is_checked_out {
@@ -140,7 +139,7 @@ fn other_map(repository: &Repository, span: &Span, path: &str, map: &Map) -> Opt
 fn find_map(root: &Path) -> Option<PathBuf> {
     let root = from_here(root)?;
     let (affected, previews) = (root.join("affected.yaml"), root.join("previews.yaml"));
-    // A link that leads nowhere is there too, and is said to be unreadable.
+    // A broken link counts as well: reading it then fails with a finding.
     let is_there = |path: &Path| path.symlink_metadata().is_ok();
     Some(if is_there(&previews) && !is_there(&affected) { previews } else { affected })
 }
@@ -180,7 +179,7 @@ fn map_of_previews(config: &Config, report: &mut Report) -> Option<Map> {
     Some(Map::new(spec, node?, report))
 }
 
-/// The two ends of a change; what is wrong with either is reported.
+/// The two ends of a change. Reports what is wrong with either.
 fn find_span(repository: &Repository, base: &str, head: &str, report: &mut Report) -> Option<Span> {
     let commits = [base, head].map(|revision| report.keep(repository.commit(revision)));
     let [Some(base_commit), Some(head_commit)] = commits else { return None };

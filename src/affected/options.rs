@@ -35,7 +35,7 @@ Examples:
 
 Exit status:
   0  fine, also where no service is affected
-  1  it cannot be told: a path without owner, an unknown revision, a shallow clone
+  1  the answer is unknown: a path without owner, an unknown revision, a shallow clone
   2  the arguments are wrong";
 
 /// How the answer is written.

@@ -163,7 +163,7 @@ fn a_ring_of_modules_ends() {
     assert_eq!(found.services["cart"].reasons, [chain]);
 }
 
-/// A ring of so many services, each of a folder of its own.
+/// A ring of `count` services, each with a folder of its own.
 fn ring(count: usize) -> PathMap {
     let mut spec = PathMap::default();
     for index in 0..count {

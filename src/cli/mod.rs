@@ -183,7 +183,7 @@ Examples:
       what `render -o out` would change
 
 Notes:
-  If the other revision cannot be rendered, a note says so, and everything counts as added.
+  If the other revision cannot be rendered, a warning says so, and everything counts as added.
   Values of Secrets are never shown.
 
 Exit status:

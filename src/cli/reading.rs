@@ -35,8 +35,8 @@ pub struct Render {
     /// Whether the folder is one artifact or one for each preview
     #[arg(long, value_enum, requires = "output", default_value_t = Artifacts::One, display_order = 13)]
     pub artifacts: Artifacts,
-    /// Write only the objects of this preview, for a look or a comparison, without the baseline and what previews
-    /// share. Repeat it for several
+    /// Write only the objects of this preview, for a look or a comparison, without the baseline and shared objects.
+    /// Repeat it for several
     #[arg(long, value_name = "NAME", conflicts_with = "output", display_order = 11)]
     pub only: Vec<String>,
     /// Write nothing, and show what would change: objects and fields, as `diff --rendered` does, and the number of

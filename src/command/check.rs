@@ -41,8 +41,8 @@ fn compile_both(options: &Check, config: &Config, loaded: &mut Loaded) {
     if !is_in_source(&options.input, &loaded.root) {
         return;
     }
-    // Nobody says which shape is used. Only the stream has gates and a parent, so a file that sets these fields means
-    // the stream.
+    // The arguments do not say which shape is used. Only the stream has gates and a parent, so a file that sets these
+    // fields means the stream.
     let says = |field: &str| config.node().at(&["spec", "flux", field]).is_some();
     if !loaded.report.has_errors() && (says("gate") || says("parent")) {
         loaded.report.extend(check_gate(config, &loaded.root));

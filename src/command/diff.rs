@@ -160,7 +160,7 @@ fn moved_away<'f>(files: &'f [String], named: &Path, root: &Path) -> Option<&'f 
     candidates.next().filter(|_| candidates.next().is_none()).map(String::as_str)
 }
 
-/// The note that the earlier revision cannot be rendered. It is no error: a change that repairs the file should still
+/// The warning that the earlier revision cannot be rendered. It is no error: a change that repairs the file should still
 /// be shown.
 fn not_rendered(base: &str, side: &Side) -> Diagnostic {
     let is_error = |one: &&Diagnostic| one.severity() == Severity::Error;

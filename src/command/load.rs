@@ -17,7 +17,7 @@ use crate::spec::Config;
 pub(super) struct Loaded {
     pub(super) sources: Sources,
     pub(super) report: Report,
-    /// None where previews.yaml has errors.
+    /// `None` if previews.yaml has errors.
     pub(super) config: Option<Config>,
     pub(super) input: Parted,
     /// What paths in previews.yaml are relative to.
@@ -29,7 +29,7 @@ pub(super) struct Loaded {
 pub(super) enum Needs {
     /// previews.yaml and the baseline.
     Baseline,
-    /// previews.yaml. The baseline is read too if it is known where it is.
+    /// previews.yaml. The baseline is read too if its path is known.
     Previews,
 }
 

@@ -80,8 +80,8 @@ fn write_out(text: &[u8]) -> ExitCode {
     }
 }
 
-/// Says what is wrong with the arguments, or what was asked about them: the error of the parser itself, of
-/// which only the terminal of whoever wrote the arguments gets more than plain text.
+/// Prints what the parser of arguments returned: an error, or the help or version that was asked for. An error that goes
+/// to a log and not to a terminal is printed as harmless plain text, since it quotes the arguments.
 #[must_use]
 pub fn say_usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() || std::io::stderr().is_terminal() {

@@ -83,7 +83,7 @@ fn pages() -> BTreeMap<String, String> {
     pages.collect()
 }
 
-/// One page; what follows the help are sections of their own.
+/// One page. The paragraphs after the options become sections, under the headings that they have there.
 fn page(mut command: clap::Command) -> std::io::Result<String> {
     let usage = command.render_usage().to_string();
     let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();

@@ -302,7 +302,7 @@ pub(super) fn with_tree<T>(
     let suites = hash_suites(config, &files);
     let below = if cut { "root" } else { "" };
     let path_in_source = tree_path(config, &request.folder.join(below), &loaded.root);
-    let shape = OutputShape::Tree { suites: &suites, root: &path_in_source, cut };
+    let shape = OutputShape::Tree { suites: &suites, path: &path_in_source, artifacts_each: cut };
     let compiling = Request { shape, limits: request.limits.output(), only: &[] };
     let report = &mut loaded.report;
     let tree = compile(config, &mut loaded.input, &compiling, report, |compiled| {

@@ -1,9 +1,8 @@
-//! A kind that is added to the table of kinds is handled everywhere, by nothing but its row.
+//! Shows that a kind needs only its row in the table of kinds to be handled everywhere.
 
 use super::respond;
 
-/// A workload of a kind that no cluster has, in front of which stands a Service, and a policy and an object
-/// without a namespace of kinds that no cluster has either.
+/// A Service with a workload of an invented kind, and a policy and a cluster-scoped object of invented kinds.
 const LIST: &str = r#"apiVersion: config.kubernetes.io/v1
 kind: ResourceList
 functionConfig:

@@ -10,12 +10,11 @@
 //!
 //! - A function that looks and goes on takes `report: &mut Report`, adds to it and says nothing of it in its
 //!   result. What runs in parallel gets a report of its own, which is [absorbed](Report::absorb).
-//! - A function that cannot make what it is asked for returns `Result<T, Refused>`: [`Refused`] holds one finding
-//!   or several. `?` passes it up, and [`Report::keep`] takes it where the caller goes on without the value.
+//! - A function that cannot make its result returns `Result<T, Refused>`: [`Refused`] holds one finding or several. `?` passes it up, and [`Report::keep`] takes it where the caller goes on without the value.
 //!
 //! A function that does not know where a text stands, such as the parser of a glob or a patch, returns a `Problem`: a
-//! sentence and a remedy, of which its caller makes a finding. `Result<T, String>` is no finding but a part of
-//! a sentence: the parsers of arguments, whose error clap completes, and checks of paths return it.
+//! sentence and a remedy, which its caller turns into a finding. The text of `Result<T, String>` is only a part of a
+//! sentence: the parsers of arguments, whose error clap completes, and checks of paths return it.
 
 pub mod code;
 pub mod github;
@@ -434,7 +433,7 @@ mod tests {
         assert_eq!(deny(&[], &[], true), (vec![Error, Note], true));
         assert_eq!(deny(&[&code::TCP_PORT], &[], false), (vec![Warning, Error], true));
         assert_eq!(deny(&[], &[&code::PORT_GUESSED], true), (vec![Note], false));
-        // What is denied by its name is denied, whatever else is said of it.
+        // A code that is denied and allowed is denied.
         let both = deny(&[&code::PORT_GUESSED], &[&code::PORT_GUESSED], false);
         assert_eq!(both, (vec![Error, Note], true));
     }

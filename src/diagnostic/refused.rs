@@ -1,10 +1,10 @@
-//! The errors of functions that could not make what they were asked for.
+//! The errors of functions that could not make their result.
 
 use std::ops::Deref;
 
 use super::Diagnostic;
 
-/// The findings because of which something could not be made: at least one.
+/// The findings that explain why a result could not be made: at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused(Vec<Diagnostic>);
 

@@ -1,8 +1,8 @@
 //! Compares two outputs of anabranch: by previews, objects and fields.
 //!
-//! In go the files of two trees, as `render -o` writes them. Equal files are not read. Objects of the others are
-//! matched by identity, in whichever file they are. Hidden are values of Secrets, values of other kinds that may
-//! become one, and users and passwords in URLs.
+//! The input is the files of two trees, as `render -o` writes them. Equal files are not read. Objects of the others are
+//! matched by identity, in whichever file they are. Values of Secrets, values of other kinds that may become one, and
+//! users and passwords in URLs are hidden.
 
 mod fields;
 mod json;

@@ -15,7 +15,7 @@ pub(super) fn lines(text: &str) -> (&str, Vec<&str>) {
     (&text[..starts.first().copied().unwrap_or(text.len())], lines)
 }
 
-/// Whether a line holds nothing but a comment.
+/// Whether a line has only a comment.
 pub(super) fn is_comment(line: &str) -> bool {
     line.trim_start().starts_with('#')
 }

@@ -9,7 +9,7 @@ use crate::yaml::Node;
 /// A term that selects the pod itself is about pods of one workload and stays as it is.
 /// See <https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#namespace-selector>.
 pub(super) fn look_in_baseline(workload: &mut Node, room: &Room<'_>) {
-    let own = pod_labels(workload).cloned();
+    let labels = pod_labels(workload).cloned();
     let affinity = pod_spec_mut(workload).and_then(|pod| pod.get_mut("affinity"));
     let Some(affinity) = affinity else { return };
     for kind in ["podAffinity", "podAntiAffinity"] {
@@ -21,7 +21,7 @@ pub(super) fn look_in_baseline(workload: &mut Node, room: &Room<'_>) {
                     && term.get("namespaceSelector").is_none_or(Node::is_null);
                 // Without a selector a term selects nothing.
                 let selector = term.get("labelSelector").filter(|selector| !selector.is_null());
-                if is_near && selector.is_some_and(|_| !selects(selector, own.as_ref())) {
+                if is_near && selector.is_some_and(|_| !selects(selector, labels.as_ref())) {
                     let namespaces = [room.baseline, &room.namespace];
                     term.set("namespaces", Node::list(namespaces.map(Node::string)));
                 }

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::kube::flux::{
-    Name, OCI_REPOSITORY, OciReference, OciRepository, OciRepositorySpec, Receiver,
+    LocalReference, OCI_REPOSITORY, OciReference, OciRepository, OciRepositorySpec, Receiver,
     ReceiverResource, ReceiverSpec, SOURCE,
 };
 use crate::kube::{Object, ObjectMeta, marks};
 use crate::spec::{Config, SourceKind};
-use crate::yaml::Node;
 
 use super::meta;
 
@@ -25,8 +24,8 @@ pub(super) fn repository(config: &Config, metadata: ObjectMeta) -> Object {
         },
         metadata,
     });
-    let more = config.flux("artifacts").and_then(|artifacts| artifacts.get("ociRepository"));
-    for (key, value) in more.map(Node::entries).unwrap_or_default() {
+    let more = config.flux("artifacts").map(|artifacts| artifacts.entries_at(&["ociRepository"]));
+    for (key, value) in more.unwrap_or_default() {
         object.node.make(&["spec"]).set(&key.text, value.clone());
     }
     object
@@ -57,7 +56,7 @@ pub(super) fn receiver(config: &Config) -> Option<Object> {
         metadata: meta::managed(config, &name, &flux.namespace, None),
         spec: ReceiverSpec {
             type_: "generic-hmac",
-            secret_ref: Name { name: secret_ref.name.clone() },
+            secret_ref: LocalReference { name: secret_ref.name.clone() },
             resources,
             resource_filter: "res.metadata.name in req.sources",
         },

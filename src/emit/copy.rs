@@ -1,5 +1,5 @@
-//! Makes copies of the baseline's objects: the body as it is, in the preview's namespace, without what belongs to the
-//! original alone.
+//! Makes copies of the baseline's objects. A copy has the body that was planned for it, in the preview's namespace,
+//! without what belongs to the original alone.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +41,8 @@ pub(super) fn accounts<'e>(env: &'e Environment<'_>) -> BTreeMap<&'e str, Accoun
     accounts
 }
 
-/// The cache key of a copy: what it depends on besides its original, its changes and the preview's name.
+/// The part of a copy's cache key for its kind: what the copy depends on besides its original, its changes and the
+/// preview's names.
 pub(super) fn depends_on<'e: 'a, 'a>(
     env: &'e Environment<'_>,
     accounts: impl FnOnce() -> &'a Accounts<'e>,
@@ -60,7 +61,7 @@ pub(super) fn depends_on<'e: 'a, 'a>(
         // The accounts of the preview decide which subjects stay.
         return accounts.iter().copied().collect();
     }
-    let subjects = copied.original.node.get("subjects").map(Node::items).unwrap_or_default();
+    let subjects = copied.original.node.items_at(&["subjects"]);
     let stays = |subject| subject_applies(subject, accounts, copied.home);
     subjects.iter().map(|subject| if stays(subject) { "stays" } else { "goes" }).collect()
 }
@@ -100,30 +101,29 @@ pub(super) fn copy<'e: 'a, 'a>(
     let mut copy =
         Object::from_node(node).expect("a copy keeps the identity that its original was read with");
     let Object { id: Id { group, kind, name, .. }, node, .. } = &mut copy;
-    names::move_past(node, &room.namespace, |before| {
+    names::move_earlier_names(node, &room.namespace, |before| {
         before != *name && plan.catalog.get(room.baseline, group, kind, before).is_some()
     });
     copy
 }
 
-/// Adds the baseline's domain to the DNS search list of a pod, behind that of the preview. Kubernetes appends
-/// `searches` to the domain of the pod's namespace, unless the pod sets its own resolver. A pod that uses the node's
-/// resolver finds no Service by name, in the baseline neither.
+/// Adds the baseline's domain to the DNS search list of a pod, behind that of the preview. Kubernetes puts the domain
+/// of the pod's namespace in front of `searches`, unless the pod sets its own resolver. A pod that uses the node's
+/// resolver finds no Service by name, not even in the baseline.
 /// See <https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-dns-config>.
 fn search(pod: &mut Node, baseline: &str, preview: &str) {
     let is_on_host = pod.get("hostNetwork").is_some_and(Node::is_true);
-    let has_own = match pod.text_at(&["dnsPolicy"]).unwrap_or("ClusterFirst") {
+    let sets_resolver = match pod.text_at(&["dnsPolicy"]).unwrap_or("ClusterFirst") {
         "None" => true,
         "ClusterFirstWithHostNet" => false,
         "ClusterFirst" if !is_on_host => false,
         _ => return,
     };
-    let listed = pod.at(&["dnsConfig", "searches"]).map(Node::items).unwrap_or_default();
+    let listed = pod.items_at(&["dnsConfig", "searches"]);
     let mut searches = listed.to_vec();
-    let place = searches.iter().position(|one| one.text() == Some(baseline));
-    match place {
-        Some(place) if has_own => searches.insert(place, Node::string(preview)),
-        None if !has_own => searches.push(Node::string(baseline)),
+    match searches.iter().position(|one| one.text() == Some(baseline)) {
+        Some(index) if sets_resolver => searches.insert(index, Node::string(preview)),
+        None if !sets_resolver => searches.push(Node::string(baseline)),
         _ => return,
     }
     pod.make(&["dnsConfig"]).set("searches", Node::list(searches));
@@ -170,7 +170,7 @@ fn destination_rule(node: &mut Node, env: &Environment<'_>, room: &Room<'_>) {
     let host = spec.text_at(&["host"]).unwrap_or_default();
     let covers = host.strip_prefix('*').is_some_and(|rest| domain.ends_with(rest));
     if !covers && host.ends_with(&domain) {
-        // Of a service that the preview does not change.
+        // The plan rewrote the hosts of affected services. This one is of another service.
         return;
     }
     if covers {
@@ -217,7 +217,7 @@ fn sidecar(node: &mut Node, env: &Environment<'_>, room: &Room<'_>) {
                 hosts.push(host);
             }
         };
-        for host in listener.get("hosts").map(Node::items).unwrap_or_default() {
+        for host in listener.items_at(&["hosts"]) {
             let Some((from, name)) = host.text().and_then(|host| host.split_once('/')) else {
                 host.text().into_iter().for_each(|host| add(host.to_owned()));
                 continue;
@@ -226,11 +226,11 @@ fn sidecar(node: &mut Node, env: &Environment<'_>, room: &Room<'_>) {
             let here = name
                 .strip_suffix(&there)
                 .map(|name| env.host(ServiceName { name, namespace: baseline }));
-            let home = from == "." || from == baseline;
-            if home {
+            let is_baseline = from == "." || from == baseline;
+            if is_baseline {
                 add(format!("./{}", here.as_deref().unwrap_or(name)));
             }
-            let from = if home { baseline } else { from };
+            let from = if is_baseline { baseline } else { from };
             let names = [Some(name), here.as_deref()].into_iter().flatten();
             names.for_each(|name| add(format!("{from}/{name}")));
         }

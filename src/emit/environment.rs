@@ -19,7 +19,7 @@ use crate::yaml::Node;
 pub(super) const CONFIG_MAP: &str = "anabranch";
 
 /// The data of the ConfigMap: values by variable.
-pub(super) type Facts<'p> = Vec<(&'static str, Cow<'p, str>)>;
+pub(super) type Variables<'p> = Vec<(&'static str, Cow<'p, str>)>;
 
 /// Tells Flux to create an object that is absent, and never to take over one that exists.
 const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
@@ -30,8 +30,8 @@ const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
 /// it checks anything else, and records only what it applied completely. If the first apply of a preview were
 /// refused, its own Kustomization would not know the Namespace, and nobody would remove it.
 ///
-/// The folder of the preview has it too, with `owned`, for whoever applies only that folder. There, Flux must not
-/// take it from its owner.
+/// The folder of the preview has it too, with `owned`, for users who apply only that folder. There, Flux must not take
+/// it from its owner.
 /// See <https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources>.
 pub(super) fn namespace(
     plan: &Plan<'_>,
@@ -41,9 +41,8 @@ pub(super) fn namespace(
 ) -> Object {
     let original = plan.catalog.namespace(room.baseline);
     let carried = |field, keeps: fn(&str) -> bool| -> BTreeMap<String, String> {
-        let texts = original.and_then(|namespace| namespace.node.at(&["metadata", field]));
-        let texts = texts.map(Node::entries).unwrap_or_default().iter();
-        let kept = texts.filter(|(key, _)| keeps(&key.text));
+        let texts = original.map(|namespace| namespace.node.entries_at(&["metadata", field]));
+        let kept = texts.unwrap_or_default().iter().filter(|(key, _)| keeps(&key.text));
         kept.filter_map(|(key, value)| Some((key.text.to_string(), value.text()?.to_owned())))
             .collect()
     };
@@ -80,12 +79,15 @@ pub(super) fn config_map(
     plan: &Plan<'_>,
     env: &Environment<'_>,
     room: &Room<'_>,
-    facts: Facts<'_>,
+    variables: Variables<'_>,
 ) -> Object {
     Object::from_typed(&ConfigMap {
         metadata: meta::managed(plan.config, CONFIG_MAP, &room.namespace, Some(env.name)),
         data: Some(
-            facts.into_iter().map(|(key, value)| (key.to_owned(), value.into_owned())).collect(),
+            variables
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value.into_owned()))
+                .collect(),
         ),
         ..ConfigMap::default()
     })
@@ -93,7 +95,7 @@ pub(super) fn config_map(
 
 /// The variables that tests read through `envFrom`. They do not go through Flux' substitution, which turns a commit
 /// of digits into a number.
-pub(super) fn facts<'p>(plan: &'p Plan<'p>, index: usize, room: &'p Room<'p>) -> Facts<'p> {
+pub(super) fn variables<'p>(plan: &'p Plan<'p>, index: usize, room: &'p Room<'p>) -> Variables<'p> {
     let env = &plan.environments[index];
     let spec = &plan.config.previews.spec;
     let urls = || plan.routing.entries.urls(env.name).map(Cow::Owned);
@@ -106,7 +108,7 @@ pub(super) fn facts<'p>(plan: &'p Plan<'p>, index: usize, room: &'p Room<'p>) ->
     let commits = || changes.iter().map(|change| change.commit.as_str().into());
     let numbers = changes.iter().map(|one| format!("{}#{}", one.repository, one.number).into());
     let repository = first.map(|change| change.repository.as_str());
-    let mut facts: Facts<'p> = vec![
+    let mut variables: Variables<'p> = vec![
         ("PREVIEW", env.name.into()),
         ("PREVIEW_NAMESPACE", room.namespace.as_str().into()),
         ("BASELINE_NAMESPACE", room.baseline.into()),
@@ -122,15 +124,15 @@ pub(super) fn facts<'p>(plan: &'p Plan<'p>, index: usize, room: &'p Room<'p>) ->
     ];
     let baggage = &spec.routing.key.baggage;
     if !baggage.is_empty() {
-        facts.push(("PREVIEW_BAGGAGE", format!("{baggage}={}", env.name).into()));
+        variables.push(("PREVIEW_BAGGAGE", format!("{baggage}={}", env.name).into()));
     }
-    facts
+    variables
 }
 
-/// Joins words with spaces; mostly there is one.
-fn joined<'p>(words: impl Iterator<Item = Cow<'p, str>>) -> Cow<'p, str> {
-    let mut words: SmallVec<[Cow<'p, str>; 8]> = words.collect();
-    if words.len() > 1 { words.join(" ").into() } else { words.pop().unwrap_or_default() }
+/// Joins texts with spaces; mostly there is one.
+fn joined<'p>(texts: impl Iterator<Item = Cow<'p, str>>) -> Cow<'p, str> {
+    let mut texts: SmallVec<[Cow<'p, str>; 8]> = texts.collect();
+    if texts.len() > 1 { texts.join(" ").into() } else { texts.pop().unwrap_or_default() }
 }
 
 /// Makes the alias of a name that copies may call: an ExternalName Service that leads to the baseline.
@@ -170,7 +172,7 @@ pub(super) fn sidecar(plan: &Plan<'_>, env: &Environment<'_>, room: &Room<'_>) -
     others.extend(foreign.map(str::to_owned));
     let entries = plan.catalog.of_kind(GROUP, "ServiceEntry");
     for entry in entries.filter(|entry| entry.id.namespace == baseline) {
-        let names = entry.node.at(&["spec", "hosts"]).map(Node::items).unwrap_or_default();
+        let names = entry.node.items_at(&["spec", "hosts"]);
         hosts.extend(names.iter().filter_map(Node::text).map(|name| format!("{baseline}/{name}")));
     }
     hosts.extend(others.into_iter().map(|namespace| format!("{namespace}/*")));

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 
 use super::{artifacts, meta, notification};
 use crate::kube::flux::{
-    HealthCheck, Kustomization, KustomizationSpec, Name, OCI_REPOSITORY, Patch, SourceReference,
+    HealthCheck, Kustomization, KustomizationSpec, LocalReference, OCI_REPOSITORY, Patch,
+    SourceReference,
 };
 use crate::kube::marks::{self, EXPIRES, FORK, GATE, REPOSITORY, SUITE};
 use crate::kube::{Id, Object, ObjectMeta, kinds};
@@ -23,19 +24,19 @@ use crate::yaml::{Node, mark};
 /// Hash of the content of each suite, by its name.
 pub(crate) type Suites = BTreeMap<String, String>;
 
-/// The shape of the output: a stream or a tree.
+/// The shape of the output.
 #[derive(Debug, Clone, Copy)]
 pub enum OutputShape<'a> {
-    /// Everything that one Flux Kustomization can apply.
+    /// One stream of objects, which one Flux Kustomization can apply.
     Stream,
     /// A folder with a Flux Kustomization for each preview.
     Tree {
         /// The hashes of the suites, which are copied into the tree.
         suites: &'a Suites,
-        /// Path in the Flux source of the shared objects, such as `./`.
-        root: &'a str,
+        /// The path of the shared objects in the Flux source, such as `./`.
+        path: &'a str,
         /// Whether each preview is an artifact of its own.
-        cut: bool,
+        artifacts_each: bool,
     },
 }
 
@@ -53,7 +54,7 @@ pub(super) struct Flux<'a> {
 
 /// A Flux Kustomization of a preview.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Part {
+pub(super) enum PreviewKustomization {
     /// Applies the preview.
     Environment,
     /// Says whether the preview is healthy.
@@ -62,8 +63,9 @@ pub(super) enum Part {
     Suite(usize),
 }
 
-/// What a Kustomization contains about a preview besides its name and namespace: labelled values, in a fixed order.
-pub(super) type Facts<'a> = Vec<(&'a str, String)>;
+/// What a Kustomization contains about a preview besides its names: values with their labels, in a fixed order.
+/// Templates have marks in place of the values.
+pub(super) type Values<'a> = Vec<(&'a str, String)>;
 
 /// The prefix of annotations that notification-controller adds to an event, and that comments show.
 const EVENT: &str = "event.toolkit.fluxcd.io/";
@@ -115,19 +117,19 @@ impl<'a> Flux<'a> {
     pub(super) fn takes_marks(&self) -> bool {
         match self.shape {
             OutputShape::Stream => true,
-            OutputShape::Tree { root, .. } => !root.contains(mark::FRAME),
+            OutputShape::Tree { path, .. } => !path.contains(mark::FRAME),
         }
     }
 
     /// Whether each preview is an artifact of its own.
-    fn is_cut(&self) -> bool {
-        matches!(self.shape, OutputShape::Tree { cut: true, .. })
+    fn has_artifacts(&self) -> bool {
+        matches!(self.shape, OutputShape::Tree { artifacts_each: true, .. })
     }
 
-    /// The objects that find the artifact of a preview, if it has its own. Only the tag changes while the preview
-    /// lives.
-    pub(super) fn root(&self, env: &Environment<'_>) -> Vec<Object> {
-        if !self.is_cut() {
+    /// If a preview has an artifact of its own: its OCIRepository, and the Kustomization that applies the Flux objects
+    /// in it. They change only with the tag.
+    pub(super) fn root_objects(&self, env: &Environment<'_>) -> Vec<Object> {
+        if !self.has_artifacts() {
             return Vec::new();
         }
         let config = self.plan.config;
@@ -152,61 +154,66 @@ impl<'a> Flux<'a> {
     }
 
     /// The Flux Kustomizations of each preview.
-    pub(super) fn parts(&self) -> Vec<Part> {
+    pub(super) fn kustomizations(&self) -> Vec<PreviewKustomization> {
         let tests = self.plan.config.previews.spec.tests.len();
         let first = match self.shape {
-            OutputShape::Tree { .. } => Some(Part::Environment),
-            OutputShape::Stream if tests > 0 => Some(Part::Gate),
+            OutputShape::Tree { .. } => Some(PreviewKustomization::Environment),
+            OutputShape::Stream if tests > 0 => Some(PreviewKustomization::Gate),
             OutputShape::Stream => None,
         };
-        first.into_iter().chain((0..tests).map(Part::Suite)).collect()
+        first.into_iter().chain((0..tests).map(PreviewKustomization::Suite)).collect()
     }
 
-    /// What a Kustomization contains about the preview with this index.
-    pub(super) fn facts(&self, part: Part, index: usize) -> Facts<'a> {
+    /// The values of a Kustomization for the preview with this index.
+    pub(super) fn values(&self, part: PreviewKustomization, index: usize) -> Values<'a> {
         let env = &self.plan.environments[index];
-        let mut facts = match part {
-            Part::Environment => expiry(env).collect(),
-            Part::Gate => {
-                let facts = |copy: &Copied<'_>| {
+        let mut values = match part {
+            PreviewKustomization::Environment => expiry(env).collect(),
+            PreviewKustomization::Gate => {
+                let of_workload = |copy: &Copied<'_>| {
                     let Id { kind, name, .. } = &copy.original.id;
                     let namespace = env.room(copy.home).namespace.clone();
-                    let facts = [kind.to_string(), name.to_string(), namespace];
-                    ["kind", "name", "namespace"].into_iter().zip(facts)
+                    let values = [kind.to_string(), name.to_string(), namespace];
+                    ["kind", "name", "namespace"].into_iter().zip(values)
                 };
-                workloads(env).flat_map(facts).chain(expiry(env)).collect()
+                workloads(env).flat_map(of_workload).chain(expiry(env)).collect()
             }
-            Part::Suite(suite) => {
+            PreviewKustomization::Suite(suite) => {
                 let suite = &self.plan.config.previews.spec.tests[suite];
                 let suffix = ("nameSuffix", format!("-{}", self.tested(env, suite)));
-                let mut facts = vec![suffix];
+                let mut values = vec![suffix];
                 if env.preview.fork().is_some() {
-                    facts.push((FORK, String::new()));
+                    values.push((FORK, String::new()));
                 }
-                facts.extend(self.audience(env).map(|label| (REPOSITORY, label)));
-                facts.extend(self.event_metadata(env, suite));
-                facts
+                values.extend(self.notified_label(env).map(|label| (REPOSITORY, label)));
+                values.extend(self.event_metadata(env, suite));
+                values
             }
         };
-        facts.extend(self.shard(env).map(|shard| (SHARD, shard)));
-        facts
+        values.extend(self.shard(env).map(|shard| (SHARD, shard)));
+        values
     }
 
-    /// The shard: the kustomize-controller that applies a preview, if there are several.
+    /// The shard of a preview, which names its kustomize-controller, if there are several.
     fn shard(&self, env: &Environment<'_>) -> Option<String> {
         let shards = self.plan.config.previews.spec.flux.shards;
         (shards > 0).then(|| format!("previews-{}", share(env.name, shards)))
     }
 
     /// A Kustomization of a preview.
-    pub(super) fn object(&self, part: Part, env: &Environment<'_>, mut facts: Facts<'_>) -> Object {
-        let shard = facts.pop_if(|(key, _)| *key == SHARD);
-        let expires = facts.pop_if(|(key, _)| *key == EXPIRES);
+    pub(super) fn object(
+        &self,
+        part: PreviewKustomization,
+        env: &Environment<'_>,
+        mut values: Values<'_>,
+    ) -> Object {
+        let shard = values.pop_if(|(key, _)| *key == SHARD);
+        let expires = values.pop_if(|(key, _)| *key == EXPIRES);
         let mut object = match part {
-            Part::Environment => self.environment(env),
-            Part::Gate => self.gate(env, facts),
-            Part::Suite(suite) => {
-                self.suite(env, &self.plan.config.previews.spec.tests[suite], facts)
+            PreviewKustomization::Environment => self.environment(env),
+            PreviewKustomization::Gate => self.gate(env, values),
+            PreviewKustomization::Suite(suite) => {
+                self.suite(env, &self.plan.config.previews.spec.tests[suite], values)
             }
         };
         if let Some((_, shard)) = shard {
@@ -230,7 +237,7 @@ impl<'a> Flux<'a> {
             }
         }
         let mut notifications = notification::emit(self.plan);
-        if self.is_cut() {
+        if self.has_artifacts() {
             notifications.extend(artifacts::receiver(self.plan.config));
         }
         let files = [("shared.yaml", shared), ("notifications.yaml", notifications)];
@@ -256,7 +263,7 @@ impl<'a> Flux<'a> {
 
     /// The source that a preview's Kustomizations apply from.
     fn source_of(&self, env: &Environment<'_>) -> SourceReference {
-        if !self.is_cut() {
+        if !self.has_artifacts() {
             return self.source();
         }
         SourceReference { kind: OCI_REPOSITORY, name: self.set_name(env.name), namespace: None }
@@ -307,7 +314,7 @@ impl<'a> Flux<'a> {
 
     fn path(&self, folder: &str) -> String {
         match self.shape {
-            OutputShape::Tree { root, .. } => format!("{root}{folder}"),
+            OutputShape::Tree { path, .. } => format!("{path}{folder}"),
             OutputShape::Stream => format!("./{folder}"),
         }
     }
@@ -321,11 +328,12 @@ impl<'a> Flux<'a> {
     /// The Kustomization of a preview's environment. If the output delivers the baseline, that comes first, because
     /// routes of previews are in its namespace.
     fn environment(&self, env: &Environment<'_>) -> Object {
-        let path = match self.is_cut() {
+        let path = match self.has_artifacts() {
             true => "./objects".to_owned(),
             false => self.path(&format!("previews/{}", env.name)),
         };
-        let depends_on = self.delivers.iter().cloned().map(|name| Name { name }).collect();
+        let depends_on =
+            self.delivers.iter().cloned().map(|name| LocalReference { name }).collect();
         let source_ref = self.source_of(env);
         let spec =
             KustomizationSpec { depends_on, source_ref, wait: Some(true), ..self.of_objects(path) };
@@ -334,12 +342,12 @@ impl<'a> Flux<'a> {
 
     /// The gate: a Kustomization without objects whose health is that of the preview's workloads. It depends on the
     /// parent that applies the stream, so it never sees the workloads of an older revision.
-    fn gate(&self, env: &Environment<'_>, facts: Facts<'_>) -> Object {
+    fn gate(&self, env: &Environment<'_>, values: Values<'_>) -> Object {
         let flux = &self.plan.config.previews.spec.flux;
-        let mut values = facts.into_iter().map(|(_, value)| value);
+        let mut values = values.into_iter().map(|(_, value)| value);
         let triples = std::iter::from_fn(|| Some((values.next()?, values.next()?, values.next()?)));
         let spec = KustomizationSpec {
-            depends_on: vec![Name { name: flux.parent.clone() }],
+            depends_on: vec![LocalReference { name: flux.parent.clone() }],
             health_checks: triples
                 .map(|(kind, name, namespace)| HealthCheck {
                     api_version: "apps/v1".to_owned(),
@@ -353,13 +361,13 @@ impl<'a> Flux<'a> {
         self.kustomization(self.metadata(&self.name_of(env, GATE), Some(env.name)), spec)
     }
 
-    fn suite(&self, env: &Environment<'_>, suite: &Suite, facts: Facts<'_>) -> Object {
+    fn suite(&self, env: &Environment<'_>, suite: &Suite, values: Values<'_>) -> Object {
         let mut metadata = self.metadata(&self.name_of(env, &suite.name), Some(env.name));
         let labels = metadata.labels.get_or_insert_default();
         labels.insert(SUITE.to_owned(), suite.name.clone());
         let annotations = metadata.annotations.get_or_insert_default();
         let (mut name_suffix, mut patches) = (None, Vec::new());
-        for (key, value) in facts {
+        for (key, value) in values {
             match key {
                 "nameSuffix" => name_suffix = Some(value),
                 FORK => patches.push(Patch::WITHOUT_SECRETS),
@@ -372,15 +380,15 @@ impl<'a> Flux<'a> {
             }
         }
         let (path, waits_for) = match self.shape {
-            OutputShape::Tree { cut, root, .. } => {
-                let root = if cut { "./" } else { root };
-                (format!("{root}tests/{}", suite.name), self.set_name(env.name))
+            OutputShape::Tree { artifacts_each, path, .. } => {
+                let path = if artifacts_each { "./" } else { path };
+                (format!("{path}tests/{}", suite.name), self.set_name(env.name))
             }
             OutputShape::Stream => (suite.path.clone(), self.name_of(env, GATE)),
         };
         let waits_for = std::iter::once(waits_for).chain(self.applied_first.iter().cloned());
         let spec = KustomizationSpec {
-            depends_on: waits_for.map(|name| Name { name }).collect(),
+            depends_on: waits_for.map(|name| LocalReference { name }).collect(),
             source_ref: self.source_of(env),
             target_namespace: Some(env.first_room().namespace.clone()),
             name_suffix,
@@ -394,8 +402,8 @@ impl<'a> Flux<'a> {
         self.kustomization(metadata, spec)
     }
 
-    /// The label by which Alerts select the suites of a preview, if anybody is notified.
-    fn audience(&self, env: &Environment<'_>) -> Option<String> {
+    /// The label by which Alerts select the suites of a preview, if its repository is notified.
+    fn notified_label(&self, env: &Environment<'_>) -> Option<String> {
         let change = env.preview.changes.first()?;
         let notify = &self.plan.config.previews.spec.notify;
         let told = notify.iter().any(|notify| notify.repository == change.repository);
@@ -421,7 +429,7 @@ impl<'a> Flux<'a> {
         // Comments show the text of a failure to everybody who reads the pull request. Without the number of a pull
         // request in the event, their Provider skips it. A status shows only the suite and its result.
         let is_fork = env.preview.fork().is_some();
-        let facts = [
+        let values = [
             ("commit", commit.to_owned()),
             ("change_request", number),
             ("suite", suite.name.clone()),
@@ -433,8 +441,8 @@ impl<'a> Flux<'a> {
         let url = |link: &Link| link.url(env.name, namespace, baseline);
         let links = spec.links.iter().map(move |link| (link.name.as_str(), url(link)));
         let is_told = move |key: &str| !is_fork || matches!(key, "commit" | "suite");
-        let facts = facts.into_iter().filter(|(_, value)| !value.is_empty()).chain(links);
-        facts.filter(move |(key, _)| is_told(key))
+        let values = values.into_iter().filter(|(_, value)| !value.is_empty()).chain(links);
+        values.filter(move |(key, _)| is_told(key))
     }
 
     /// A hash of what is tested: commits, changes, and the suite.

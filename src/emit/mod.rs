@@ -1,4 +1,5 @@
-//! Turns the plan into objects. Each kind has one home:
+//! Turns the plan into objects. In go a [`Plan`] and the [`OutputShape`], out come [drafts](Draft) of objects: a
+//! [`Preview`] for each preview, and [`Common`]. All decisions were made in `plan`. Each kind has one home:
 //!
 //! | objects | file |
 //! |---|---|
@@ -40,7 +41,7 @@ use crate::plan::{Alias, Copied, Environment, Plan, Room};
 /// The file in a tree for an object of a preview.
 #[derive(Debug, Clone, Copy)]
 pub enum File<'p> {
-    /// That of a copy.
+    /// The file of a copy.
     Copy(&'p Copied<'p>),
     /// `namespace`.
     Namespace,
@@ -75,10 +76,10 @@ pub struct Preview<'p, 'e> {
     pub rooms: &'p [Room<'p>],
     /// Its environment, in order.
     pub environment: Vec<(File<'p>, Draft<'e>)>,
-    /// Its Flux objects; in a tree, the Namespace before them.
+    /// Its Flux objects. In a tree its Namespaces come first.
     pub flux: Vec<Draft<'e>>,
-    /// The objects that find its artifact, if it has its own.
-    pub root: Vec<Object>,
+    /// The objects that make Flux find its artifact, if it has its own.
+    pub root_objects: Vec<Object>,
     /// The values for holes of names.
     names: HoleValues<'p>,
     /// The values for all other holes.
@@ -141,7 +142,7 @@ impl<'p> Emission<'p> {
     #[must_use]
     pub fn common(&self) -> Common<'_> {
         let (mut shared, changed) =
-            routing::of_all(self.plan, |rules| self.parts.virtual_service(rules));
+            routing::of_all_previews(self.plan, |rules| self.parts.virtual_service(rules));
         let siblings = self.plan.policies.siblings.iter();
         shared.extend(siblings.map(|one| Draft::from(policies::sibling(self.plan, one))));
         Order::by(shared.iter().map(|object: &Draft<'_>| object.key(HoleValues::NONE)))
@@ -173,40 +174,27 @@ impl<'p> Emission<'p> {
         std::iter::once(env.first_room()).chain(others).collect()
     }
 
-    /// The objects of the preview with this index; previews are sorted by name. `spare` is empty and lends its
-    /// memory: one thread makes many previews.
+    /// The objects of the preview with this index; previews are sorted by name. `spare` is an empty buffer that a
+    /// thread reuses for many previews.
     #[must_use]
     pub fn preview<'e>(&'e self, index: usize, spare: &mut PreviewValues) -> Preview<'p, 'e> {
         let env = &self.plan.environments[index];
         let maker = self.parts.of(index, std::mem::take(spare));
         let owned = self.parts.flux.owns_namespaces();
-        let aliases = self.plan.aliases(env);
-        let parts =
-            env.copies.len() + aliases.size_hint().1.unwrap_or_default() + maker.routes().len() + 4;
+        let aliases = self.plan.aliases(env).size_hint().1.unwrap_or_default();
+        let parts = env.copies.len() + aliases + maker.routes().len() + 4;
         let mut environment: Vec<(File<'p>, Draft<'e>)> = Vec::with_capacity(parts);
         let mut add = |file: File<'p>, part: Part<'p>| {
             maker.drafts(&part, |object| environment.push((file, object)));
         };
         for room in &env.rooms {
             add(File::Namespace, Part::Namespace { room, owned });
-            add(File::Namespace, Part::Facts(room));
+            add(File::Namespace, Part::ConfigMap(room));
             if self.parts.has_quota {
                 add(File::Namespace, Part::Quota(room));
             }
         }
-        // Originals are in the order that the copies need.
-        let mut copies = env.copies.iter().peekable();
-        for alias in aliases {
-            let number = match alias {
-                Alias::Service(service) => service.object.number,
-                Alias::Declared(_) => usize::MAX,
-            };
-            while let Some(copied) = copies.next_if(|copied| copied.original.number < number) {
-                add(File::Copy(copied), Part::Copy(copied));
-            }
-            add(File::Aliases, Part::Alias(alias));
-        }
-        copies.for_each(|copied| add(File::Copy(copied), Part::Copy(copied)));
+        self.copies_and_aliases(env, &mut add);
         for room in env.rooms.iter().filter(|room| self.plan.has_sidecar(room)) {
             add(File::Policies, Part::Sidecar(room));
         }
@@ -229,15 +217,44 @@ impl<'p> Emission<'p> {
         Order::by(environment.iter().map(|(_, object)| object.key(all))).put(&mut environment);
         // Capacity was reserved for an alias of every service, and thousands of previews wait to be written.
         environment.shrink_to_fit();
-        let root = self.parts.flux.root(env);
-        Preview { name: env.name, rooms: &env.rooms, environment, flux, root, names, values }
+        let root_objects = self.parts.flux.root_objects(env);
+        Preview {
+            name: env.name,
+            rooms: &env.rooms,
+            environment,
+            flux,
+            root_objects,
+            names,
+            values,
+        }
+    }
+
+    /// Passes the copies and aliases of a preview on, merged in the order of their originals: objects that are almost
+    /// sorted are sorted quickly.
+    fn copies_and_aliases(
+        &self,
+        env: &'p Environment<'p>,
+        add: &mut impl FnMut(File<'p>, Part<'p>),
+    ) {
+        let mut copies = env.copies.iter().peekable();
+        for alias in self.plan.aliases(env) {
+            let number = match alias {
+                Alias::Service(service) => service.object.number,
+                Alias::Declared(_) => usize::MAX,
+            };
+            while let Some(copied) = copies.next_if(|copied| copied.original.number < number) {
+                add(File::Copy(copied), Part::Copy(copied));
+            }
+            add(File::Aliases, Part::Alias(alias));
+        }
+        copies.for_each(|copied| add(File::Copy(copied), Part::Copy(copied)));
     }
 
     /// The Flux objects of a preview, and before them the Namespaces that they own.
     fn of_flux<'e>(&'e self, env: &'p Environment<'p>, maker: &Maker<'e, 'p>) -> Vec<Draft<'e>> {
         let rooms = env.rooms.iter().filter(|_| self.parts.flux.owns_namespaces());
         let namespaces = rooms.map(|room| Part::Namespace { room, owned: false });
-        let kustomizations = self.parts.flux.parts().into_iter().map(Part::Flux);
+        let kustomizations = self.parts.flux.kustomizations().into_iter().map(Part::Flux);
         let mut drafts = Vec::new();
         for part in namespaces.chain(kustomizations) {
             maker.drafts(&part, |object| drafts.push(object));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::meta;
 use crate::kube::flux::{
-    Alert, AlertSpec, EventSource, NOTIFICATION, Name, Provider, ProviderSpec,
+    Alert, AlertSpec, EventSource, LocalReference, NOTIFICATION, Provider, ProviderSpec,
 };
 use crate::kube::{Object, marks};
 use crate::plan::Plan;
@@ -49,7 +49,7 @@ fn repository(plan: &Plan<'_>, notify: &Notify) -> Vec<Object> {
             spec: ProviderSpec {
                 type_,
                 address: notify.repository.clone(),
-                secret_ref: Name { name: notify.secret_ref.name.clone() },
+                secret_ref: LocalReference { name: notify.secret_ref.name.clone() },
                 commit_status_expr,
             },
         })
@@ -60,7 +60,7 @@ fn repository(plan: &Plan<'_>, notify: &Notify) -> Vec<Object> {
             kind: "Alert",
             metadata: metadata(part),
             spec: AlertSpec {
-                provider_ref: Name { name: name(provider) },
+                provider_ref: LocalReference { name: name(provider) },
                 event_severity,
                 event_sources: vec![EventSource {
                     kind: "Kustomization",

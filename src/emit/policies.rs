@@ -1,5 +1,5 @@
-//! Makes the objects that are added beside policies of the baseline: one for all previews, in the namespace of the
-//! policy. Also the policies that let only the waypoint of a service call its copies.
+//! Makes objects beside policies of the baseline: siblings in the namespace of the policy, one for all previews, and
+//! guards in previews, which let only the waypoint of a service call its copies.
 
 use std::collections::BTreeSet;
 

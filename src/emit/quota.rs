@@ -3,7 +3,7 @@
 
 use super::meta;
 use crate::kube::Object;
-use crate::kube::quota::Bound;
+use crate::kube::quota::QuotaObject;
 use crate::plan::{Environment, Plan, Room};
 use crate::yaml::{Data, Node};
 
@@ -14,7 +14,7 @@ const NAME: &str = "anabranch";
 pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>, room: &Room<'_>) -> Vec<Object> {
     let object = |kind, spec| {
         let metadata = meta::managed(plan.config, NAME, &room.namespace, Some(env.name));
-        Object::from_typed(&Bound { api_version: "v1", kind, metadata, spec })
+        Object::from_typed(&QuotaObject { api_version: "v1", kind, metadata, spec })
     };
     let hard = plan.config.quota("hard");
     let hard = hard.map(|hard| object("ResourceQuota", Node::map([("hard", as_text(hard))])));

@@ -1,6 +1,6 @@
 //! Annotations and labels that bind a pod, or its ServiceAccount, to something outside its manifest: one row each.
 
-/// One key, and what it binds to.
+/// An annotation or a label, and what it binds to.
 #[derive(Debug)]
 pub(crate) struct Binding {
     /// Where the key is written.
@@ -23,12 +23,12 @@ pub(crate) enum On {
     Account,
 }
 
-/// One key, and what it binds to.
+/// What a key binds to.
 #[derive(Debug)]
 pub(crate) enum To {
-    /// An object in the pod's namespace, which is copied: its group and kind, and how the value names it.
+    /// An object in the pod's namespace, which is copied. Its group, its kind, and how the value of the key names it.
     Object(&'static str, &'static str, Form),
-    /// The objects of Dapr that a pod sees, which are copied.
+    /// All objects of Dapr that a pod sees. They are copied.
     Dapr,
     /// Something outside that knows the original by its namespace and name. A description, and the remedy.
     Identity(&'static str, &'static str),

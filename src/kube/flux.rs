@@ -15,11 +15,8 @@ use crate::yaml::Node;
 pub(crate) struct Kustomization {
     /// `kustomize.toolkit.fluxcd.io/v1`.
     pub api_version: &'static str,
-    /// `Kustomization`.
     pub kind: &'static str,
-    /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// Its spec.
     pub spec: KustomizationSpec,
 }
 
@@ -29,7 +26,7 @@ pub(crate) struct Kustomization {
 pub(crate) struct KustomizationSpec {
     /// Kustomizations that must be ready, at the same revision of the same source.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub depends_on: Vec<Name>,
+    pub depends_on: Vec<LocalReference>,
     /// Where the objects come from.
     pub source_ref: SourceReference,
     /// Their folder in the source.
@@ -99,11 +96,8 @@ impl Patch {
 pub(crate) struct OciRepository {
     /// `source.toolkit.fluxcd.io/v1`.
     pub api_version: &'static str,
-    /// [`OCI_REPOSITORY`].
     pub kind: &'static str,
-    /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// Its spec.
     pub spec: OciRepositorySpec,
 }
 
@@ -127,7 +121,6 @@ pub(crate) struct OciRepositorySpec {
 /// An artifact of a repository.
 #[derive(Debug, Serialize)]
 pub(crate) struct OciReference {
-    /// Its tag.
     pub tag: String,
 }
 
@@ -138,11 +131,8 @@ pub(crate) struct OciReference {
 pub(crate) struct Receiver {
     /// `notification.toolkit.fluxcd.io/v1`.
     pub api_version: &'static str,
-    /// `Receiver`.
     pub kind: &'static str,
-    /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// Its spec.
     pub spec: ReceiverSpec,
 }
 
@@ -154,7 +144,7 @@ pub(crate) struct ReceiverSpec {
     #[serde(rename = "type")]
     pub type_: &'static str,
     /// Secret with the `token` that calls are signed with.
-    pub secret_ref: Name,
+    pub secret_ref: LocalReference,
     /// Objects that a call can trigger.
     pub resources: Vec<ReceiverResource>,
     /// CEL expression that selects the objects of a call.
@@ -165,9 +155,7 @@ pub(crate) struct ReceiverSpec {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReceiverResource {
-    /// [`SOURCE`].
     pub api_version: &'static str,
-    /// [`OCI_REPOSITORY`].
     pub kind: &'static str,
     /// Their name, or `*`.
     pub name: String,
@@ -181,17 +169,14 @@ pub(crate) struct ReceiverResource {
 
 /// A reference by name in the same namespace.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Name {
-    /// The name.
+pub(crate) struct LocalReference {
     pub name: String,
 }
 
 /// A Flux source.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct SourceReference {
-    /// Its kind.
     pub kind: &'static str,
-    /// Its name.
     pub name: String,
     /// Its namespace, if it is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,13 +187,9 @@ pub(crate) struct SourceReference {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct HealthCheck {
-    /// Its API version.
     pub api_version: String,
-    /// Its kind.
     pub kind: String,
-    /// Its name.
     pub name: String,
-    /// Its namespace.
     pub namespace: String,
 }
 
@@ -216,13 +197,9 @@ pub(crate) struct HealthCheck {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Provider {
-    /// [`NOTIFICATION`].
     pub api_version: &'static str,
-    /// `Provider`.
     pub kind: &'static str,
-    /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// Its spec.
     pub spec: ProviderSpec,
 }
 
@@ -233,13 +210,12 @@ pub(crate) const NOTIFICATION: &str = "notification.toolkit.fluxcd.io/v1beta3";
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ProviderSpec {
-    /// Its type.
     #[serde(rename = "type")]
     pub type_: &'static str,
     /// URL of the repository.
     pub address: String,
     /// Secret with the credentials.
-    pub secret_ref: Name,
+    pub secret_ref: LocalReference,
     /// CEL expression that gives the name of a commit status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit_status_expr: Option<String>,
@@ -249,13 +225,9 @@ pub(crate) struct ProviderSpec {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Alert {
-    /// [`NOTIFICATION`].
     pub api_version: &'static str,
-    /// `Alert`.
     pub kind: &'static str,
-    /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// Its spec.
     pub spec: AlertSpec,
 }
 
@@ -264,7 +236,7 @@ pub(crate) struct Alert {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AlertSpec {
     /// The Provider that it notifies.
-    pub provider_ref: Name,
+    pub provider_ref: LocalReference,
     /// The lowest severity that counts.
     pub event_severity: &'static str,
     /// Objects whose events count.
@@ -278,7 +250,6 @@ pub(crate) struct AlertSpec {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EventSource {
-    /// Their kind.
     pub kind: &'static str,
     /// Their name, or `*`.
     pub name: &'static str,

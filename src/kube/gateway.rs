@@ -20,13 +20,10 @@ pub(crate) const API_VERSION: &str = "gateway.networking.k8s.io/v1";
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Route {
-    /// [`API_VERSION`].
     pub api_version: &'static str,
     /// `HTTPRoute` or `GRPCRoute`.
     pub kind: &'static str,
-    /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// Its spec.
     pub spec: RouteSpec,
 }
 
@@ -56,7 +53,6 @@ pub(crate) struct ParentRef {
     /// Namespace, if it is not the route's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Name.
     pub name: String,
     /// Listener of a Gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,9 +69,7 @@ pub(crate) struct ParentRef {
 pub(crate) struct ReferenceGrant {
     /// `gateway.networking.k8s.io/v1beta1`.
     pub api_version: &'static str,
-    /// `ReferenceGrant`.
     pub kind: &'static str,
-    /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
     /// Who may refer to what.
     pub spec: ReferenceGrantSpec,
@@ -95,9 +89,7 @@ pub(crate) struct ReferenceGrantSpec {
 pub(crate) struct GrantFrom {
     /// Group of the routes.
     pub group: &'static str,
-    /// Their kind.
     pub kind: &'static str,
-    /// Their namespace.
     pub namespace: String,
 }
 
@@ -106,6 +98,5 @@ pub(crate) struct GrantFrom {
 pub(crate) struct GrantTo {
     /// Its group; empty for the core group.
     pub group: &'static str,
-    /// The kind.
     pub kind: &'static str,
 }

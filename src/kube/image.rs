@@ -362,8 +362,8 @@ mod tests {
             first == "localhost" || first.contains(['.', ':']) || first.to_lowercase() != first
         });
         let full = if has_domain { text.to_owned() } else { format!("docker.io/{text}") };
-        let found = Regex::new(&all).expect("a pattern").captures(&full);
-        found.is_some_and(|found| found[1].len() <= LENGTH)
+        let parts = Regex::new(&all).expect("a pattern").captures(&full);
+        parts.is_some_and(|parts| parts[1].len() <= LENGTH)
             && !Regex::new("^[a-f0-9]{64}$").expect("a pattern").is_match(text)
     }
 

@@ -18,13 +18,9 @@ pub(crate) const ROOT_NAMESPACE: &str = "istio-system";
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VirtualService {
-    /// [`API_VERSION`].
     pub api_version: &'static str,
-    /// `VirtualService`.
     pub kind: &'static str,
-    /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// Its spec.
     pub spec: VirtualServiceSpec,
 }
 
@@ -51,13 +47,9 @@ pub(crate) struct VirtualServiceSpec {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sidecar {
-    /// [`API_VERSION`].
     pub api_version: &'static str,
-    /// `Sidecar`.
     pub kind: &'static str,
-    /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// Its spec.
     pub spec: SidecarSpec,
 }
 
@@ -71,6 +63,5 @@ pub(crate) struct SidecarSpec {
 /// Hosts that a proxy knows, as `namespace/dns-name`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Egress {
-    /// The hosts.
     pub hosts: Vec<String>,
 }

@@ -1,8 +1,8 @@
 //! The kinds that the program knows, one row each: whether they have a namespace, when they are written, how they run
 //! pods, which API of routes they belong to, and how they say what they apply to.
 //!
-//! Everything that depends on the kind alone is here and nowhere else. A kind without a row is unknown: it has a
-//! namespace, is written among the others, and is neither a workload nor a policy.
+//! Everything that depends on the kind alone is here and nowhere else. A kind without a row is unknown. It is assumed
+//! to have a namespace, and to be neither a workload nor a policy.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -26,13 +26,13 @@ pub(crate) struct Kind {
     pub(crate) workload: Option<PodOwner>,
     /// The API of routes that it belongs to, if previews can derive rules from its objects.
     pub(crate) routes: Option<RouteApi>,
-    /// How it says what it applies to, if it is a policy: it restricts or configures something. The first way that an
+    /// If it is a policy, which restricts or configures others: how it says what it applies to. The first way that an
     /// object uses counts.
     pub(crate) policy: &'static [Reach],
     /// What previews do with such policies.
     pub(crate) policy_fate: PolicyFate,
-    /// Whether a pod loses no restriction when a selector of such an object stops selecting it: they select pods to
-    /// reach, watch or scale them, or select no pods at all.
+    /// Whether a pod loses no restriction when such an object stops selecting it. Such objects reach, watch or scale
+    /// the pods that they select, or select none.
     pub(crate) protects_nothing: bool,
 }
 
@@ -80,7 +80,7 @@ pub enum Support {
     Copied,
     /// Copied if the service has `stateful: copy`.
     Stateful,
-    /// Left out if there is a workload that can be copied: its pods come and go.
+    /// Its pods come and go, so it is left out if the service has a workload that can be copied.
     Passing,
     /// Refused, with the reason.
     Refused(&'static str),
@@ -436,22 +436,20 @@ pub(crate) fn is_copied_policy(group: &str, name: &str) -> bool {
         .is_some_and(|kind| !kind.policy.is_empty() && kind.policy_fate == PolicyFate::Copied)
 }
 
-/// Whether no selector of a kind's objects restricts or changes the pods that it selects. Of unknown kinds, each
-/// may.
+/// Whether no selector of a kind's objects restricts or changes the pods that it selects. Those of unknown kinds may.
 #[must_use]
 pub(crate) fn protects_nothing(group: &str, name: &str) -> bool {
     find(group, name).is_some_and(|kind| kind.protects_nothing)
 }
 
-/// Where objects of a kind keep the template of their pods, where they have one: those of an unknown kind do
-/// as most kinds do.
+/// The path of the pod template in objects of a kind. For an unknown kind it is that of most kinds.
 #[must_use]
 pub(crate) fn template(group: &str, name: &str) -> &'static [&'static str] {
     find(group, name).and_then(|kind| kind.workload).map_or(TEMPLATE, |owner| owner.template)
 }
 
-/// Whether objects of a kind have no namespace, where no definition in the input says it. Unknown kinds have
-/// one, as kustomize takes it too.
+/// Whether objects of a kind have no namespace. Asked only if the input has no definition of the kind. Unknown kinds
+/// are assumed to have one, as kustomize does.
 #[must_use]
 pub(crate) fn is_cluster_scoped(group: &str, name: &str) -> bool {
     find(group, name).is_some_and(|kind| kind.is_cluster_scoped)

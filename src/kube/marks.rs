@@ -1,5 +1,5 @@
-//! Labels, annotations and names by which anabranch recognizes what it made, also rules in objects of the user. They
-//! are written and read only here.
+//! Labels, annotations and names by which anabranch recognizes what it made: objects, and rules in objects of the user.
+//! They are written and read only here.
 //!
 //! If two sets could make the same object or rule, its name contains the set: Flux objects, VirtualServices, rules.
 //! Names are joined with a dot, which none of them contains, so that `a-b` and `c` never clash with `a` and `b-c`.
@@ -40,7 +40,8 @@ pub(crate) const EXPORT_TO: &str = "exportTo";
 pub(crate) fn set_changes<T: AsRef<str>>(node: &mut Node, set: &str, changes: &[T]) {
     let changes: Vec<&str> = changes.iter().map(AsRef::as_ref).collect();
     let metadata = node.make(&["metadata"]);
-    // They come last, as they do when they are taken away with the record and made again.
+    // An empty mapping is removed, so that the new one is at the end: there it is too when the changes of an earlier
+    // run are undone and made again.
     if metadata.get("annotations").is_some_and(|annotations| annotations.entries().is_empty()) {
         metadata.remove("annotations");
     }
@@ -61,7 +62,7 @@ pub(crate) fn take_changes(node: &mut Node, set: &str) -> Option<Vec<String>> {
 
 /// The changes recorded in an object of the user: pairs of a set and one change.
 fn changes(node: &Node) -> impl Iterator<Item = (&str, &str)> {
-    let annotations = node.at(&["metadata", "annotations"]).map(Node::entries).unwrap_or_default();
+    let annotations = node.entries_at(&["metadata", "annotations"]);
     let noted = annotations
         .iter()
         .filter_map(|(key, value)| Some((key.text.strip_prefix(RESTORE)?, value.text()?)));
@@ -73,13 +74,13 @@ pub(crate) fn is_changed(node: &Node, change: &str) -> bool {
     changes(node).any(|(_, noted)| noted == change)
 }
 
-/// Copies to a new object of ours what other sets added to the earlier one: their rules and records.
+/// Copies the rules that other sets added to an earlier object of ours, and their records, to the new object.
 pub(crate) fn keep_additions(node: &mut Node, earlier: &Node) {
     for (set, _) in changes(earlier).filter(|(_, change)| *change == HTTP) {
-        let rules = earlier.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+        let rules = earlier.items_at(&["spec", "http"]);
         let theirs = rules.iter().filter(|rule| is_made_rule(rule, set));
         let mut all: Vec<Node> = theirs.cloned().collect();
-        let ours = node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+        let ours = node.items_at(&["spec", "http"]);
         all.extend(ours.iter().cloned());
         node.make(&["spec"]).set("http", Node::list(all));
         set_changes(node, set, &[HTTP]);
@@ -196,7 +197,7 @@ pub(crate) fn is_shared(object: &Object, set: &str) -> bool {
 
 /// Whether an object is a VirtualService that a set made for its previews and that has no rules of any set any more.
 pub(crate) fn is_left_over(object: &Object) -> bool {
-    let rules = object.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+    let rules = object.node.items_at(&["spec", "http"]);
     set_of(object).is_some_and(|set| {
         is_shared(object, set) && !rules.iter().any(|rule| is_made_rule(rule, set))
     }) && !is_changed(&object.node, HTTP)
@@ -211,7 +212,7 @@ pub(crate) fn rules_of_users(object: &Object) -> impl DoubleEndedIterator<Item =
     let made = set_of(object).filter(|set| is_shared(object, set));
     let extended = changes(&object.node).filter(|(_, change)| *change == HTTP).map(|(set, _)| set);
     let sets: Vec<&str> = made.into_iter().chain(extended).collect();
-    let rules = object.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+    let rules = object.node.items_at(&["spec", "http"]);
     rules.iter().filter(move |rule| !sets.iter().any(|set| is_made_rule(rule, set)))
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn is_substituted(text: &str) -> bool {
     text.contains("${") || text.contains("$$")
 }
 
-/// Whether a tree has a variable that it would replace.
+/// Whether a tree has a variable that Flux would replace.
 #[must_use]
 pub(crate) fn asks_for_substitution(node: &Node) -> bool {
     node.any_text(&mentions_variable)
@@ -31,7 +31,7 @@ pub(crate) struct Variable<'n> {
     pub(crate) has_default: bool,
 }
 
-/// Whether a text may have a variable. A quick check, as most texts have no dollar.
+/// Whether a text may have a variable. Most texts have no dollar sign, so that is checked first.
 pub(crate) fn mentions_variable(text: &str) -> bool {
     text.contains('$') && text.contains("${")
 }
@@ -118,13 +118,13 @@ pub(crate) fn without(node: &mut Node, list: &str, header: &str) {
     }
 }
 
-/// All changes of request headers in a rule or a backend itself, in either API.
+/// The header modifiers for requests of a rule or a backend itself, in either API.
 pub(crate) fn request_changes(node: &mut Node) -> impl Iterator<Item = &mut Node> {
     header_changes(node, "requestHeaderModifier", "request")
 }
 
-/// All changes of response headers in a rule or a backend itself, in either API.
-pub(crate) fn answer_changes(node: &mut Node) -> impl Iterator<Item = &mut Node> {
+/// The header modifiers for responses of a rule or a backend itself, in either API.
+pub(crate) fn response_changes(node: &mut Node) -> impl Iterator<Item = &mut Node> {
     header_changes(node, "responseHeaderModifier", "response")
 }
 
@@ -148,8 +148,9 @@ fn header_changes<'n>(
     changes.chain(headers.and_then(|headers| headers.get_mut(side)))
 }
 
-/// Removes a request header from these lists of a rule or a backend, and everything that becomes empty.
-pub(crate) fn keep_header(node: &mut Node, lists: &[&str], header: &str) {
+/// Removes a header from these lists of the request header modifiers of a rule or a backend. What becomes empty is
+/// removed too.
+pub(crate) fn drop_header_changes(node: &mut Node, lists: &[&str], header: &str) {
     for change in request_changes(node) {
         lists.iter().for_each(|list| without(change, list, header));
     }
@@ -213,7 +214,7 @@ pub(crate) fn keeps_label(key: &str) -> bool {
             || marks::is_key(key))
 }
 
-/// Whether a label or annotation names a waypoint, or configures one: it is for the originals.
+/// Whether a label or annotation names or configures a waypoint. That is for originals only.
 fn is_of_waypoint(key: &str) -> bool {
     key.starts_with("istio.io/use-waypoint") || key == "istio.io/ingress-use-waypoint"
 }

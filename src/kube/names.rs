@@ -1,5 +1,5 @@
-//! Names that kustomize gives: earlier names of an object, and the hash in the name of a generated one. People write
-//! the names of their kustomization, without either.
+//! Names that kustomize changes: it adds prefixes and suffixes, and a hash to the names of generated objects. People
+//! write the names of their own kustomization, without these.
 
 use smol_str::SmolStr;
 
@@ -26,24 +26,24 @@ pub(crate) fn previous(object: &Node) -> impl Iterator<Item = &str> {
     noted(object, PREVIOUS_NAMES)
 }
 
-/// The items of such an annotation, which is a list.
+/// The items of an annotation that is a list.
 pub(crate) fn noted<'n>(object: &'n Node, key: &str) -> impl Iterator<Item = &'n str> {
     let list = object.text_at(&["metadata", "annotations", key]);
     list.into_iter().flat_map(|list| list.split(','))
 }
 
-/// Whether people may call an object by this name although it has another: an earlier one, or the one without the
-/// hash. Within a build, where the hash is not known yet, also the one with a hash.
+/// Whether people may call an object by this name although it has another one. It can be an earlier name or the name
+/// without the hash. Within a build, where the hash is not known yet, it can also be a name with a hash.
 pub(crate) fn is_also_called(object: &Object, name: &str) -> bool {
-    let own = object.id.name.as_str();
-    if own == name {
+    let current = object.id.name.as_str();
+    if current == name {
         return false;
     }
     let needs_hash = object.annotation(NEEDS_HASH) == Some("enabled");
     let name = if needs_hash { without_hash(name).unwrap_or(name) } else { name };
-    let is_plain = is_generated(object) && without_hash(own) == Some(name);
+    let is_plain = is_generated(object) && without_hash(current) == Some(name);
     let mut earlier = object.earlier_names.iter();
-    own == name
+    current == name
         || is_plain
         || previous(&object.node).any(|before| before == name)
         || earlier.any(|before| before == name)
@@ -90,8 +90,12 @@ pub(crate) fn forget(object: &mut Node) {
 }
 
 /// Moves the earlier names of a copy to its own namespace, and drops those that another object has now. Otherwise
-/// kustomize would find the copy where the original, or that object, is meant.
-pub(crate) fn move_past(copy: &mut Node, namespace: &str, is_taken: impl Fn(&str) -> bool) {
+/// kustomize would take references to the original, or to that object, for references to the copy.
+pub(crate) fn move_earlier_names(
+    copy: &mut Node,
+    namespace: &str,
+    is_taken: impl Fn(&str) -> bool,
+) {
     let of = |key| noted(copy, key).map(SmolStr::from).collect::<Vec<_>>();
     let (names, kinds) = (of(PREVIOUS_NAMES), of(PREVIOUS_KINDS));
     if names.is_empty() {

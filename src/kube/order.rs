@@ -12,7 +12,7 @@ use super::kinds::{Rank, rank};
 pub struct Key<'k> {
     /// The rank of the kind.
     pub(crate) rank: Rank,
-    /// Namespace; empty where there is none.
+    /// Namespace; empty if there is none.
     pub namespace: &'k str,
     pub(crate) kind: &'k str,
     pub(crate) group: &'k str,

@@ -8,13 +8,11 @@ use crate::yaml::Node;
 /// A ResourceQuota or a LimitRange.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Bound {
+pub(crate) struct QuotaObject {
     /// `v1`.
     pub api_version: &'static str,
     /// `ResourceQuota` or `LimitRange`.
     pub kind: &'static str,
-    /// Name, namespace, labels, annotations.
     pub metadata: ObjectMeta,
-    /// Its spec.
     pub spec: Node,
 }

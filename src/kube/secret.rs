@@ -58,9 +58,7 @@ pub(crate) fn decoded(value: &Node) -> Option<String> {
 /// See <https://fluxcd.io/flux/components/kustomize/kustomizations/#decryption>.
 pub(crate) fn is_encrypted(object: &Node) -> bool {
     let kind = object.text_at(&["kind"]).unwrap_or_default();
-    let values = |field| {
-        object.get(field).map(Node::entries).unwrap_or_default().iter().map(|(_, value)| value)
-    };
+    let values = |field| object.entries_at(&[field]).iter().map(|(_, value)| value);
     let plain = |value: &Node| value.text().is_some_and(|text| text.contains(CIPHERTEXT));
     let coded = |value: &Node| decoded(value).is_some_and(|text| text.contains(CIPHERTEXT));
     object.get("sops").is_some()

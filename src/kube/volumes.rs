@@ -5,18 +5,18 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Every pod has one of its own.
-    Own,
-    /// Every pod has a claim of its own, made of a template.
+    PerPod,
+    /// Every pod has a claim of its own, made from a template.
     Template,
     /// It refers to objects, which are copied.
     Follows,
     /// A claim: refused, or replaced by an emptyDir.
     Claim,
-    /// A driver makes it: each pod's own where the driver is one of [`OWN_DRIVERS`], else like one that is shared.
+    /// A CSI driver makes it: one for every pod if it is one of [`PER_POD_DRIVERS`], otherwise it counts as shared.
     Driver,
     /// The same storage as the original. Named in a warning if the copy may write to it.
     Shared,
-    /// It is the same in every pod, and pods of one node alone can have it: named always.
+    /// A disk that only pods of one node can have. Always named in a warning.
     Disk,
 }
 
@@ -29,17 +29,17 @@ pub(crate) static VOLUMES: &[(&str, Fate)] = &[
     ("cinder", Fate::Disk),
     ("configMap", Fate::Follows),
     ("csi", Fate::Driver),
-    ("downwardAPI", Fate::Own),
-    ("emptyDir", Fate::Own),
+    ("downwardAPI", Fate::PerPod),
+    ("emptyDir", Fate::PerPod),
     ("ephemeral", Fate::Template),
     ("fc", Fate::Shared),
     ("flexVolume", Fate::Shared),
     ("flocker", Fate::Shared),
     ("gcePersistentDisk", Fate::Disk),
-    ("gitRepo", Fate::Own),
+    ("gitRepo", Fate::PerPod),
     ("glusterfs", Fate::Shared),
     ("hostPath", Fate::Shared),
-    ("image", Fate::Own),
+    ("image", Fate::PerPod),
     ("iscsi", Fate::Shared),
     ("nfs", Fate::Shared),
     ("persistentVolumeClaim", Fate::Claim),
@@ -54,8 +54,8 @@ pub(crate) static VOLUMES: &[(&str, Fate)] = &[
     ("vsphereVolume", Fate::Disk),
 ];
 
-/// Drivers that make a volume for each pod alone, of nothing that others could write.
-pub(crate) const OWN_DRIVERS: [&str; 9] = [
+/// CSI drivers that make a volume for each pod, from nothing that others could write.
+pub(crate) const PER_POD_DRIVERS: [&str; 9] = [
     "container-image.csi.k8s.io",
     "csi.cert-manager.io",
     "csi.sharedresource.openshift.io",
@@ -67,7 +67,7 @@ pub(crate) const OWN_DRIVERS: [&str; 9] = [
     "spiffe.csi.cert-manager.io",
 ];
 
-/// What a copy gets for a type of volume. One that is not known may be the same in every pod.
+/// What a copy gets for a type of volume. Unknown types may be shared.
 pub(crate) fn fate(of: &str) -> Fate {
     let known = VOLUMES.binary_search_by(|(name, _)| (*name).cmp(of));
     known.map_or(Fate::Shared, |at| VOLUMES[at].1)

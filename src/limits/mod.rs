@@ -122,7 +122,7 @@ pub(crate) mod flag {
     ];
 }
 
-/// A remedy for more than a limit allows: what to have less of, or else the flag.
+/// The remedy for an exceeded limit: the given one, or to raise the flag.
 pub(crate) fn or_raise(remedy: &str, flag: &str) -> String {
     format!("{remedy}, or raise {flag}")
 }

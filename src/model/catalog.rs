@@ -23,8 +23,8 @@ pub struct Catalog<'a> {
     pub home: Home<'a>,
     /// The mesh that routes requests between its services.
     pub(crate) mesh: Mesh,
-    /// Whether the cluster is known to have no kinds of Istio: the mesh is another one, or the Namespace is in the
-    /// input and nothing says that Istio is there.
+    /// Whether the cluster probably has no kinds of Istio: the mesh is another one, or the Namespaces are in the input
+    /// and nothing shows Istio.
     pub(crate) is_without_istio: bool,
     objects: Vec<&'a Object>,
     /// Objects of other sets, which are not part of the baseline.
@@ -47,7 +47,7 @@ pub struct Catalog<'a> {
 }
 
 impl<'a> Catalog<'a> {
-    /// Builds the catalogue of a sorted input whose objects have their numbers.
+    /// Builds the catalogue. The input must be sorted, and its objects must have their numbers.
     ///
     /// # Errors
     /// The Services select more than `most` workloads, counted for each Service.
@@ -131,7 +131,7 @@ impl<'a> Catalog<'a> {
         self.is_without_istio = match self.mesh {
             Mesh::Sidecars => {
                 self.baseline_namespaces().count() == self.home.namespaces.len()
-                    && !mesh::says_istio(self)
+                    && !mesh::shows_istio(self)
             }
             Mesh::Ambient => false,
             Mesh::Other | Mesh::Absent => true,
@@ -288,10 +288,9 @@ fn by_label<'a>(workloads: &[Workload<'a>]) -> ByLabel<'a> {
     by_label
 }
 
-/// The workloads with the rarest label that a service selects: a few of hundreds.
+/// A few workloads among which are all that a service selects: those with the rarest label of its selector.
 fn candidates<'b>(service: &'b Service<'_>, by_label: &'b ByLabel<'_>) -> &'b [usize] {
-    let selector = service.object.node.at(&["spec", "selector"]).map(Node::entries);
-    let labels = selector.unwrap_or_default().iter();
+    let labels = service.object.node.entries_at(&["spec", "selector"]).iter();
     let home = service.object.id.namespace.as_str();
     let labels = labels.filter_map(|(key, value)| Some([home, key.text.as_str(), value.text()?]));
     let with = labels.map(|label| by_label.get(&label).map(Vec::as_slice).unwrap_or_default());

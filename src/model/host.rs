@@ -22,9 +22,7 @@ pub(crate) fn services_domain(namespace: &str, domain: &str) -> String {
 /// The name of a service of the baseline, or of a workload without one, with its namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceName<'a> {
-    /// The name.
     pub name: &'a str,
-    /// The namespace.
     pub namespace: &'a str,
 }
 

@@ -32,10 +32,10 @@ pub(crate) const REVISION: &str = "istio.io/rev";
 /// The label of a Namespace that switches the injection of sidecars on or off.
 pub(crate) const INJECTION: &str = "istio-injection";
 
-/// Labels or annotations, with their values, that make other meshes inject a proxy.
+/// Labels or annotations that make other meshes inject a proxy, with the values that do.
 /// See <https://linkerd.io/2/features/proxy-injection/> and
 /// <https://kuma.io/docs/latest/production/dp-config/dpp-on-kubernetes/>.
-const MARKS: [(&str, &[&str]); 2] =
+const INJECTORS: [(&str, &[&str]); 2] =
     [("linkerd.io/inject", &["enabled", "ingress"]), ("kuma.io/sidecar-injection", &["enabled"])];
 
 impl Mesh {
@@ -75,7 +75,7 @@ impl Mesh {
 pub(crate) fn injects(namespace: &Object) -> Option<&Node> {
     let labels = namespace.node.at(&["metadata", "labels"])?;
     match labels.get(INJECTION) {
-        // Beside this label, that of the revision is ignored.
+        // With this label, that of the revision is ignored.
         Some(injection) => Some(injection).filter(|node| node.text() == Some("enabled")),
         None => labels.get(REVISION),
     }
@@ -99,14 +99,14 @@ pub(crate) fn asks_for_sidecar(workload: &Node) -> Option<&Node> {
 /// The label or annotation by which pods of a workload refuse the proxy of another mesh than Istio.
 pub(crate) fn refuses_proxy(workload: &Node) -> Option<&Node> {
     let all = [pod_labels(workload), pod_annotations(workload)].into_iter().flatten();
-    let mut said = all.flat_map(|texts| MARKS.iter().filter_map(|(key, _)| texts.get(key)));
+    let mut said = all.flat_map(|texts| INJECTORS.iter().filter_map(|(key, _)| texts.get(key)));
     said.find(|node| node.text() == Some("disabled"))
 }
 
 /// Whether the Namespace requests the proxy of another mesh than Istio, or a pod does if the Namespace says nothing.
 fn is_of_another(catalog: &Catalog<'_>) -> bool {
     let has_mark = |node: &Node| {
-        MARKS
+        INJECTORS
             .iter()
             .any(|(key, values)| node.text_at(&[key]).is_some_and(|value| values.contains(&value)))
     };
@@ -126,7 +126,7 @@ fn is_of_another(catalog: &Catalog<'_>) -> bool {
 
 /// Whether anything in the input shows that Istio is there: the Namespace, a pod, or an object of Istio's kinds. A
 /// label that switches Istio off shows it too.
-pub(super) fn says_istio(catalog: &Catalog<'_>) -> bool {
+pub(super) fn shows_istio(catalog: &Catalog<'_>) -> bool {
     let labels = [INJECTION, REVISION, DATA_PLANE_MODE];
     let says = |namespace: &Object| labels.iter().any(|label| namespace.label(label).is_some());
     catalog.baseline_namespaces().any(says)

@@ -1,5 +1,5 @@
-//! The facts about the baseline: its services, how they run, and how one object refers to another. Objects stay
-//! trees.
+//! What is known of the baseline: its services and workloads, how objects refer to each other, and routes as the mesh
+//! follows them. In go the user's objects, out comes a [`Catalog`]. It decides nothing, and objects stay trees.
 
 mod catalog;
 mod host;

@@ -6,14 +6,14 @@ use std::sync::{LazyLock, OnceLock};
 use foldhash::fast::RandomState;
 use smol_str::SmolStr;
 
-/// Values by cache key, a list of words. Values are only ever added, so lookups need no lock: it is a [hash
+/// Values by cache key, a list of texts. Values are never removed, so lookups need no lock: it is a [hash
 /// trie](https://en.wikipedia.org/wiki/Hash_array_mapped_trie) with four branches.
 #[derive(Debug)]
 pub(crate) struct OnceMap<T>(OnceLock<Box<Entry<T>>>);
 
 #[derive(Debug)]
 struct Entry<T> {
-    words: Box<[SmolStr]>,
+    key: Box<[SmolStr]>,
     value: T,
     below: [OnceMap<T>; BRANCHES],
 }
@@ -28,20 +28,20 @@ impl<T> Default for OnceMap<T> {
 
 impl<T> OnceMap<T> {
     /// The value for a key, made by `make` if there is none yet.
-    pub(crate) fn get(&self, words: &[&str], make: impl Fn() -> T) -> &T {
+    pub(crate) fn get(&self, key: &[&str], make: impl Fn() -> T) -> &T {
         static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
-        let (mut place, mut hash) = (self, None);
+        let (mut slot, mut hash) = (self, None);
         loop {
-            let variant = place.0.get_or_init(|| {
-                let words = words.iter().copied().map(SmolStr::from).collect();
-                Box::new(Entry { words, value: make(), below: Default::default() })
+            let entry = slot.0.get_or_init(|| {
+                let key = key.iter().copied().map(SmolStr::from).collect();
+                Box::new(Entry { key, value: make(), below: Default::default() })
             });
-            if variant.words.iter().eq(words) {
-                return &variant.value;
+            if entry.key.iter().eq(key) {
+                return &entry.value;
             }
-            // The first entry is mostly the right one.
-            let rest = hash.unwrap_or_else(|| HASHER.hash_one(words));
-            place = &variant.below[rest as usize % BRANCHES];
+            // Hashed only now, because the first entry is mostly the right one.
+            let rest = hash.unwrap_or_else(|| HASHER.hash_one(key));
+            slot = &entry.below[rest as usize % BRANCHES];
             hash = Some(rest / BRANCHES as u64);
         }
     }
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_made_once_for_the_same_words() {
+    fn a_value_is_made_once_for_a_key() {
         let map = OnceMap::default();
         assert_eq!(map.get(&["a"], || 1), &1);
         assert_eq!(map.get(&["b"], || 2), &2);

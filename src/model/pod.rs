@@ -50,16 +50,15 @@ pub(crate) fn images(workload: &Node) -> Vec<(Cow<'_, str>, &Node)> {
     };
     let mut nodes = Vec::new();
     for list in ["containers", "initContainers", "ephemeralContainers"] {
-        let containers = items(template, &["spec", list]).iter();
+        let containers = template.items_at(&["spec", list]).iter();
         nodes.extend(containers.filter_map(|container| container.get("image")));
     }
-    let volumes = items(template, &["spec", "volumes"]).iter();
+    let volumes = template.items_at(&["spec", "volumes"]).iter();
     nodes.extend(volumes.filter_map(|volume| volume.at(&["image", "reference"])));
     let named = nodes.into_iter().filter_map(|node| Some((Cow::Borrowed(node.text()?), node)));
     let mut images: Vec<(Cow<'_, str>, &Node)> = named.collect();
     for metadata in [template, workload] {
-        let annotations = metadata.at(&["metadata", "annotations"]).map(Node::entries);
-        for (key, node) in annotations.unwrap_or_default() {
+        for (key, node) in metadata.entries_at(&["metadata", "annotations"]) {
             let Some(text) = node.text() else { continue };
             if key.text.to_ascii_lowercase().ends_with("image") || looks_like_image(text) {
                 images.push((Cow::Borrowed(text), node));
@@ -81,8 +80,8 @@ pub(crate) fn values_of(text: &str) -> Vec<Value> {
     let mut sources = Sources::default();
     let file = sources.add("annotation", text);
     // The limit keeps a text with a few aliases from becoming a large tree.
-    let budget = InputLimits { alias_nodes: text.len(), ..InputLimits::default() };
-    match parse_documents(&sources, file, &budget) {
+    let limits = InputLimits { alias_nodes: text.len(), ..InputLimits::default() };
+    match parse_documents(&sources, file, &limits) {
         Ok(documents) => documents.iter().map(Node::to_json).collect(),
         // Injectors may accept what our reader refuses.
         Err(_) => images_of_text(text).map(|image| json!({"image": image})).collect(),
@@ -95,12 +94,12 @@ fn images_of_text(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices(':').filter_map(move |(colon, _)| {
         let before = text[..colon].trim_end_matches(is_mark);
         let key = before.rsplit(is_mark).next().unwrap_or_default();
-        let mut words = text[colon + 1..].split(is_mark).filter(|word| !word.is_empty());
-        if key.eq_ignore_ascii_case("image") { words.next() } else { None }
+        let mut values = text[colon + 1..].split(is_mark).filter(|value| !value.is_empty());
+        if key.eq_ignore_ascii_case("image") { values.next() } else { None }
     })
 }
 
-/// The images of containers in such a value. Go ignores the case of keys.
+/// Collects the images of containers in a parsed annotation. Go ignores the case of keys.
 fn images_of_json(value: &Value, images: &mut Vec<String>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| images_of_json(item, images)),
@@ -135,7 +134,6 @@ pub(crate) fn looks_like_image(text: &str) -> bool {
 pub(crate) struct Reference {
     /// What is named.
     pub referent: Referent,
-    /// Its name.
     pub name: String,
     /// Whether the pod starts without it.
     pub optional: bool,
@@ -212,32 +210,32 @@ impl Referent {
     }
 }
 
-/// Everything a pod spec names: in containers, init containers, ephemeral containers, volumes of
-/// every type, image pull secrets, and its ServiceAccount, which is `default` where it names none.
+/// Everything a pod spec names: in containers of all kinds, volumes of every type and image pull secrets, and its
+/// ServiceAccount, which is `default` if it names none.
 /// See <https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/>.
 #[must_use]
 pub(crate) fn references(pod: &Node) -> Vec<Reference> {
     let mut references = Vec::new();
     for list in ["containers", "initContainers", "ephemeralContainers"] {
-        for container in items(pod, &[list]) {
-            for variable in items(container, &["env"]) {
+        for container in pod.items_at(&[list]) {
+            for variable in container.items_at(&["env"]) {
                 let from = |key| variable.at(&["valueFrom", key]);
                 add(&mut references, Referent::ConfigMap, from("configMapKeyRef"), "name");
                 add(&mut references, Referent::Secret, from("secretKeyRef"), "name");
             }
-            for source in items(container, &["envFrom"]) {
+            for source in container.items_at(&["envFrom"]) {
                 add(&mut references, Referent::ConfigMap, source.get("configMapRef"), "name");
                 add(&mut references, Referent::Secret, source.get("secretRef"), "name");
             }
         }
     }
-    for volume in items(pod, &["volumes"]) {
+    for volume in pod.items_at(&["volumes"]) {
         volume_references(volume, &mut references);
     }
-    for secret in items(pod, &["imagePullSecrets"]) {
+    for secret in pod.items_at(&["imagePullSecrets"]) {
         add(&mut references, Referent::Secret, Some(secret), "name");
     }
-    for claim in items(pod, &["resourceClaims"]) {
+    for claim in pod.items_at(&["resourceClaims"]) {
         let template = Referent::ResourceClaimTemplate;
         add(&mut references, template, Some(claim), "resourceClaimTemplateName");
         add(&mut references, Referent::ResourceClaim, Some(claim), "resourceClaimName");
@@ -259,7 +257,7 @@ pub(crate) fn volume_references(volume: &Node, references: &mut Vec<Reference>) 
     add(references, Referent::Secret, volume.get("secret"), "secretName");
     add(references, Referent::Claim, volume.get("persistentVolumeClaim"), "claimName");
     add(references, Referent::Secret, volume.get("azureFile"), "secretName");
-    for source in items(volume, &["projected", "sources"]) {
+    for source in volume.items_at(&["projected", "sources"]) {
         add(references, Referent::ConfigMap, source.get("configMap"), "name");
         add(references, Referent::Secret, source.get("secret"), "name");
     }
@@ -272,20 +270,20 @@ pub(crate) fn volume_references(volume: &Node, references: &mut Vec<Reference>) 
     add(references, Referent::Endpoints, volume.get("glusterfs"), "endpoints");
 }
 
-/// What the volumes of one type say, such as all that are `projected`.
+/// The fields of all volumes of one type, such as `projected`.
 pub(crate) fn volume_sources<'n>(pod: &'n Node, of: &str) -> impl Iterator<Item = &'n Node> {
-    items(pod, &["volumes"]).iter().filter_map(move |volume| volume.get(of))
+    pod.items_at(&["volumes"]).iter().filter_map(move |volume| volume.get(of))
 }
 
-/// What a pod's claims are made of: the templates of a StatefulSet, and those of ephemeral volumes.
+/// The claims that a workload's pods get: from the templates of a StatefulSet, and from ephemeral volumes.
 pub(crate) fn claim_templates(workload: &Node) -> impl Iterator<Item = &Node> {
-    let of_set = items(workload, &["spec", "volumeClaimTemplates"]).iter();
+    let of_set = workload.items_at(&["spec", "volumeClaimTemplates"]).iter();
     let of_set = of_set.filter_map(|template| template.get("spec"));
-    let volumes = pod_spec(workload).map(|pod| items(pod, &["volumes"])).unwrap_or_default();
+    let volumes = pod_spec(workload).map(|pod| pod.items_at(&["volumes"])).unwrap_or_default();
     of_set.chain(volumes.iter().filter_map(|volume| volume.at(CLAIM_OF_VOLUME)))
 }
 
-/// Where an ephemeral volume says what its claim is like.
+/// The path of the claim in an ephemeral volume.
 pub(crate) const CLAIM_OF_VOLUME: &[&str] = &["ephemeral", "volumeClaimTemplate", "spec"];
 
 /// The object that a claim takes its content from: another claim, a snapshot, or what a populator reads.
@@ -309,10 +307,6 @@ fn add(references: &mut Vec<Reference>, referent: Referent, parent: Option<&Node
         let optional = parent.get("optional").is_some_and(Node::is_true);
         references.push(Reference { referent, name: name.to_owned(), optional, place: node.place });
     }
-}
-
-fn items<'a>(node: &'a Node, keys: &[&str]) -> &'a [Node] {
-    node.at(keys).map(Node::items).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub(crate) fn selects(selector: Option<&Node>, labels: Option<&Node>) -> bool {
     let by_expression = entries("matchExpressions").is_none_or(|list| {
         list.items().iter().all(|expression| {
             let have = expression.text_at(&["key"]).and_then(label);
-            let values = expression.get("values").map(Node::items).unwrap_or_default();
+            let values = expression.items_at(&["values"]);
             let listed = have.is_some_and(|have| values.iter().any(|v| v.text() == Some(have)));
             match expression.text_at(&["operator"]) {
                 Some("In") => listed,

@@ -14,7 +14,6 @@ use crate::yaml::Node;
 /// A Service of the baseline.
 #[derive(Debug)]
 pub struct Service<'a> {
-    /// Its object.
     pub object: &'a Object,
     /// Its ports, in the order of the manifest.
     pub ports: Vec<ServicePort<'a>>,
@@ -27,7 +26,6 @@ pub struct Service<'a> {
 /// A port of a Service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServicePort<'a> {
-    /// Its number.
     pub number: u16,
     /// Its name; several ports must have one.
     pub name: Option<&'a str>,
@@ -119,7 +117,6 @@ impl<'a> Service<'a> {
         }
     }
 
-    /// Its name.
     #[must_use]
     pub fn name(&self) -> &'a str {
         &self.object.id.name
@@ -155,14 +152,14 @@ impl<'a> Service<'a> {
 /// Whether the selector of a Service selects the pods of a workload. Without one it selects none.
 pub(crate) fn selects_pods(service: &Node, workload: &Node) -> bool {
     let labels = pod_labels(workload);
-    let selector = service.at(&["spec", "selector"]).map(Node::entries).unwrap_or_default();
+    let selector = service.entries_at(&["spec", "selector"]);
     let has = |key: &str| labels.and_then(|labels| labels.get(key)).and_then(Node::text);
     !selector.is_empty() && selector.iter().all(|(key, value)| has(&key.text) == value.text())
 }
 
 /// Whether a Service has no address of its own.
 fn is_headless(service: &Node) -> bool {
-    let listed = service.at(&["spec", "clusterIPs"]).map(Node::items).unwrap_or_default();
+    let listed = service.items_at(&["spec", "clusterIPs"]);
     let all = service.text_at(&["spec", "clusterIP"]).into_iter();
     all.chain(listed.iter().filter_map(Node::text)).any(|address| address == "None")
 }

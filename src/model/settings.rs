@@ -25,8 +25,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) object: Option<&'a Object>,
 }
 
-/// The settings of a program by the name that it looks for; a later one replaces an earlier one. A list with an item
-/// per setting has several values.
+/// The settings of a program by the name that it looks for. A later setting replaces an earlier one, unless they are
+/// items of a list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings<'a>(BTreeMap<Cow<'a, str>, Vec<Setting<'a>>>);
 
@@ -39,7 +39,7 @@ impl<'a> Settings<'a> {
         container: &'a Node,
     ) -> Self {
         let mut settings = Self::default();
-        for source in items(container, "envFrom") {
+        for source in container.items_at(&["envFrom"]) {
             let map = source.text_at(&["configMapRef", "name"]);
             let home = workload.id.namespace.as_str();
             let map = map.and_then(|name| catalog.get(home, "", "ConfigMap", name));
@@ -54,9 +54,11 @@ impl<'a> Settings<'a> {
         let of_java = JAVA_OPTIONS.iter().flat_map(|name| settings.get(name));
         let of_java = of_java.filter_map(|setting| Some((*setting, setting.value?)));
         let of_java: Vec<_> = of_java.collect();
-        let words = ["command", "args"].into_iter().flat_map(|list| items(container, list));
-        let words = words.filter_map(|word| Some((Setting::new("", word, workload), word.text()?)));
-        for (from, text) in of_java.into_iter().chain(words) {
+        let arguments =
+            ["command", "args"].into_iter().flat_map(|list| container.items_at(&[list]));
+        let arguments =
+            arguments.filter_map(|one| Some((Setting::new("", one, workload), one.text()?)));
+        for (from, text) in of_java.into_iter().chain(arguments) {
             settings.add_options(from, text);
         }
         settings
@@ -69,7 +71,7 @@ impl<'a> Settings<'a> {
         object: &'a Object,
         lists_env: &'a Node,
     ) {
-        for variable in items(lists_env, "env") {
+        for variable in lists_env.items_at(&["env"]) {
             let Some(name) = variable.text_at(&["name"]) else { continue };
             let value = variable.get("value").filter(|value| !value.is_null());
             let from = variable.get("valueFrom").filter(|_| value.is_none());
@@ -125,7 +127,7 @@ impl<'a> Settings<'a> {
         self.0.insert(Cow::Borrowed(key), items);
     }
 
-    /// The values of a name. Names of Spring are without separators.
+    /// The values of a name, in the form of [`key_of`].
     #[must_use]
     pub(crate) fn get(&self, key: &str) -> &[Setting<'a>] {
         self.0.get(key).map(Vec::as_slice).unwrap_or_default()
@@ -169,7 +171,7 @@ fn key_of(name: &str) -> (Cow<'_, str>, bool) {
     (Cow::Owned(key), is_item)
 }
 
-/// The value of a variable that comes from a key of a ConfigMap.
+/// The setting of a variable that comes from a key of a ConfigMap.
 fn value_from<'a>(
     catalog: &Catalog<'a>,
     object: &Object,
@@ -184,9 +186,5 @@ fn value_from<'a>(
 }
 
 fn data(map: &Object) -> impl Iterator<Item = &(crate::yaml::Key, Node)> {
-    map.node.get("data").map(Node::entries).unwrap_or_default().iter()
-}
-
-fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
-    node.get(key).map(Node::items).unwrap_or_default()
+    map.node.entries_at(&["data"]).iter()
 }

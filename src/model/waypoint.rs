@@ -1,4 +1,4 @@
-//! Waypoints: which one follows the routes of a service in ambient mode, and whether it handles that service.
+//! Waypoints of ambient mode: which one a service names, and whether it handles the service.
 //! See <https://istio.io/latest/docs/ambient/usage/waypoint/>.
 
 use std::fmt;
@@ -20,7 +20,7 @@ const CONTROLLER: &str = "istio.io/mesh-controller";
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Waypoint<'a> {
     /// A label of the Service or its Namespace names one.
-    Named(Named<'a>),
+    Named(WaypointName<'a>),
     /// This label says that there is none.
     OptedOut(&'a Node),
     /// Neither the Service nor its Namespace names one.
@@ -31,14 +31,12 @@ pub(crate) enum Waypoint<'a> {
 
 /// A waypoint that a label names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Named<'a> {
-    /// Its namespace.
+pub(crate) struct WaypointName<'a> {
     pub(crate) namespace: &'a str,
-    /// Its name.
     pub(crate) name: &'a str,
 }
 
-impl fmt::Display for Named<'_> {
+impl fmt::Display for WaypointName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Gateway {}/{}", self.namespace, self.name)
     }
@@ -58,30 +56,27 @@ pub(crate) struct Refusal<'a> {
 impl<'a> Waypoint<'a> {
     /// The waypoint of a Service of the baseline. The label of the Service outranks that of its Namespace.
     pub(crate) fn of(catalog: &Catalog<'a>, service: &'a Object) -> Self {
-        let Some(said) = Self::said_by(service, &service.id.namespace) else {
-            return match catalog.namespace(&service.id.namespace) {
-                Some(namespace) => {
-                    Self::said_by(namespace, &service.id.namespace).unwrap_or(Self::Unlabelled)
-                }
-                None => Self::Unknown,
-            };
-        };
-        said
+        let home = service.id.namespace.as_str();
+        Self::said_by(service, home).unwrap_or_else(|| match catalog.namespace(home) {
+            Some(namespace) => Self::said_by(namespace, home).unwrap_or(Self::Unlabelled),
+            None => Self::Unknown,
+        })
     }
 
+    /// What the label of a Service or Namespace says.
     fn said_by(object: &'a Object, home: &'a str) -> Option<Self> {
         let label = object.node.at(&["metadata", "labels", USE_WAYPOINT])?;
         Some(match label.text().unwrap_or_default() {
             "" | "none" => Self::OptedOut(label),
             name => {
                 let namespace = object.label(OF_NAMESPACE).unwrap_or(home);
-                Self::Named(Named { namespace, name })
+                Self::Named(WaypointName { namespace, name })
             }
         })
     }
 }
 
-impl<'a> Named<'a> {
+impl<'a> WaypointName<'a> {
     /// Its Gateway, if the input has it.
     pub(crate) fn gateway(self, catalog: &Catalog<'a>) -> Option<&'a Object> {
         catalog.find(&id("Gateway", self.namespace, self.name))
@@ -114,8 +109,8 @@ fn id(kind: &str, namespace: &str, name: &str) -> Id {
     Id { group: GROUP.into(), kind: kind.into(), namespace: namespace.into(), name: name.into() }
 }
 
-/// Why a class is not one of waypoints. `None` for an unknown class that is not in the input: others than Istio make
-/// waypoints too.
+/// Why the class of a Gateway is not one of waypoints. `None` if the class is unknown and not in the input: it may be
+/// one.
 fn refused_class<'a>(gateway: &'a Object, class: Option<&'a Object>) -> Option<Refusal<'a>> {
     const OTHERS: [&str; 4] = ["istio", "istio-remote", "istio-east-west", "istio-waypoint-remote"];
     let node = gateway.node.at(&["spec", "gatewayClassName"])?;
@@ -149,7 +144,7 @@ fn refused_namespace<'a>(
     if gateway.id.namespace == home {
         return None;
     }
-    let listeners = gateway.node.at(&["spec", "listeners"]).map(Node::items).unwrap_or_default();
+    let listeners = gateway.node.items_at(&["spec", "listeners"]);
     let is_tunnel = |one: &&Node| {
         one.text_at(&["protocol"]) == Some("HBONE") && one.text_at(&["port"]) == Some("15008")
     };

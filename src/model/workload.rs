@@ -4,12 +4,10 @@ use super::host::ServiceName;
 use super::pod::{pod_annotations, pod_spec};
 use crate::kube::kinds::{self, Support};
 use crate::kube::{Id, Object, repository};
-use crate::yaml::Node;
 
 /// A workload of the baseline.
 #[derive(Debug)]
 pub struct Workload<'a> {
-    /// Its object.
     pub object: &'a Object,
     /// How far previews support its kind.
     pub support: Support,
@@ -26,9 +24,7 @@ pub(crate) const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-contai
 /// A container of a workload's pods.
 #[derive(Debug)]
 pub struct Container<'a> {
-    /// Its name.
     pub name: &'a str,
-    /// Its image.
     pub image: &'a str,
     /// The image without tag and digest.
     pub repository: &'a str,
@@ -41,17 +37,16 @@ impl<'a> Workload<'a> {
     #[must_use]
     pub fn new(object: &'a Object) -> Option<Self> {
         let Id { group, kind, .. } = &object.id;
-        let owner = kinds::find(group, kind)?.workload?;
+        let runs = kinds::find(group, kind)?.workload?;
         // A pod of a chart's test or installation: no service runs in it.
-        let is_hook = owner.template.is_empty() && object.annotation("helm.sh/hook").is_some();
-        let support = if is_hook { Support::Passing } else { owner.support };
+        let is_hook = runs.template.is_empty() && object.annotation("helm.sh/hook").is_some();
+        let support = if is_hook { Support::Passing } else { runs.support };
         let default_container =
             pod_annotations(&object.node).and_then(|all| all.text_at(&[DEFAULT_CONTAINER]));
         let containers = containers(object).collect();
         Some(Self { object, support, containers, default_container })
     }
 
-    /// Its name.
     #[must_use]
     pub fn name(&self) -> &'a str {
         &self.object.id.name
@@ -67,7 +62,7 @@ impl<'a> Workload<'a> {
 fn containers(workload: &Object) -> impl Iterator<Item = Container<'_>> {
     let pod = pod_spec(&workload.node);
     [("containers", false), ("initContainers", true)].into_iter().flat_map(move |(list, init)| {
-        let list = pod.and_then(|pod| pod.get(list)).map(Node::items).unwrap_or_default();
+        let list = pod.map(|pod| pod.items_at(&[list])).unwrap_or_default();
         list.iter().map(move |container| {
             let text = |key| container.text_at(&[key]).unwrap_or_default();
             let image = text("image");
@@ -79,6 +74,7 @@ fn containers(workload: &Object) -> impl Iterator<Item = Container<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::yaml::Node;
 
     #[test]
     fn a_pod_that_helm_runs_by_itself_is_left_out_and_any_other_refused() {

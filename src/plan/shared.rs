@@ -4,7 +4,7 @@
 use super::copied::Copies;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::bindings::{BINDINGS, Binding, To};
-use crate::kube::volumes::{Fate, OWN_DRIVERS, fate};
+use crate::kube::volumes::{Fate, PER_POD_DRIVERS, fate};
 use crate::model::{chosen_storage, claim_templates, pod_annotations, pod_spec};
 use crate::yaml::Node;
 
@@ -112,7 +112,7 @@ fn of_volume(pod: &Node, volume: &Node) -> Option<Shared> {
         }
         Fate::Driver if is_own_driver(source) => return None,
         Fate::Driver | Fate::Shared => {}
-        Fate::Own | Fate::Template | Fate::Follows | Fate::Claim => return None,
+        Fate::PerPod | Fate::Template | Fate::Follows | Fate::Claim => return None,
     }
     let mut mounts = containers(pod).flat_map(|container| {
         ["volumeMounts", "volumeDevices"].into_iter().flat_map(|list| items(container, list))
@@ -142,7 +142,7 @@ fn of_volume(pod: &Node, volume: &Node) -> Option<Shared> {
 }
 
 fn is_own_driver(source: &Node) -> bool {
-    source.text_at(&["driver"]).is_some_and(|driver| OWN_DRIVERS.contains(&driver))
+    source.text_at(&["driver"]).is_some_and(|driver| PER_POD_DRIVERS.contains(&driver))
 }
 
 /// Whether a path of the node is a socket: who mounts it read-only can still send what they like.

@@ -4,7 +4,7 @@ use crate::kube::bindings::{BINDINGS, Form, On, To};
 use crate::kube::kinds::{self, Support};
 use crate::kube::makers::{self, Way};
 use crate::kube::meta::{CHOOSING, PUBLISHING, SPREADING};
-use crate::kube::volumes::{Fate, OWN_DRIVERS, VOLUMES};
+use crate::kube::volumes::{Fate, PER_POD_DRIVERS, VOLUMES};
 use crate::model::Referent;
 
 use super::bound::FIELDS;
@@ -59,7 +59,7 @@ const DISK: &str = "the same for every pod, on one node at a time";
 const ON_ONE_NODE: &str = "kept, and named (`shared-with-original`)";
 
 fn volumes() -> Vec<[String; 3]> {
-    let own = OWN_DRIVERS.map(|driver| format!("`{driver}`")).join(", ");
+    let own = PER_POD_DRIVERS.map(|driver| format!("`{driver}`")).join(", ");
     let of_drivers = format!(
         "each pod's own of {own}: kept, and objects that it names are copied; of other drivers {NAMED}"
     );
@@ -69,7 +69,7 @@ fn volumes() -> Vec<[String; 3]> {
     let of_google = format!("{ON_ONE_NODE}, unless it is `readOnly`");
     let row = |(name, fate): &(&str, Fate)| {
         let [is, what] = match fate {
-            Fate::Own => ["each pod's own", "kept"],
+            Fate::PerPod => ["each pod's own", "kept"],
             Fate::Template => ["a claim of each pod's own", &of_template],
             Fate::Follows => ["objects of the namespace", "kept, and what it names is copied"],
             Fate::Claim => {

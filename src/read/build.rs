@@ -87,7 +87,7 @@ pub(super) fn build(
 }
 
 const NOT_SHOWN: &str =
-    "what it says may quote a Secret and is not shown; build it yourself to see it";
+    "its message may quote a Secret and is not shown; build it yourself to see it";
 
 /// Runs a program to its end, or until it wrote one byte more than `most`; `None` if it takes too long.
 pub(crate) fn run(

@@ -1,7 +1,7 @@
 //! Filters the output of a build that failed.
 //!
 //! kustomize quotes patches, literals and whole objects, and the log of a check is read by many who may not read
-//! Secrets. So only those of its sentences are shown that quote nothing but paths and names.
+//! Secrets. So only sentences are shown that quote just paths and names.
 
 /// The text of kustomize before and after a path or a name. If nothing follows, only the first part is shown.
 const KNOWN: [(&str, &str); 25] = [
@@ -50,8 +50,8 @@ pub(super) fn shown(words: &str) -> Option<String> {
     for line in words.lines() {
         let mut of_line: Vec<(usize, &str)> = Vec::new();
         for (before, behind) in KNOWN {
-            let found = line.match_indices(before);
-            of_line.extend(found.filter_map(|(at, _)| {
+            let places = line.match_indices(before);
+            of_line.extend(places.filter_map(|(at, _)| {
                 let rest = &line[at + before.len()..];
                 let quoted = &rest[..rest.find(behind)?];
                 let length = before.len() + quoted.len() + behind.len();

@@ -21,7 +21,7 @@ pub(super) struct Generated {
 }
 
 impl Generated {
-    /// Everything that the kustomization of a folder generates, and those that it names.
+    /// The objects that the kustomization of a folder generates, and those that it builds upon.
     pub(super) fn by(folder: &Path, budget: &InputLimits) -> Vec<Self> {
         /// More kustomizations than anybody has. A limit, because each can name several others.
         const MOST: usize = 10_000;
@@ -58,8 +58,8 @@ const DEEPEST: usize = 50;
 const LONGEST: usize = 253;
 
 impl Reader<'_> {
-    /// What exists after the kustomization of a folder has changed what is `given` to it: a component gets what its
-    /// host has. Errors are left for kustomize to report.
+    /// The generated objects after the kustomization of a folder has changed the `given` ones. Only a component is given
+    /// any: those of the kustomization that names it. Errors are left for kustomize to report.
     fn generated(&mut self, folder: &Path, given: Vec<Generated>) -> Vec<Generated> {
         let Some(document) = self.read(folder).filter(|_| self.depth < DEEPEST) else {
             return given;
@@ -135,9 +135,9 @@ mod tests {
         );
         write("top", "resources: [../middle, ../top]\nnamePrefix: top-\n");
         let all = Generated::by(&folder.path().join("top"), &InputLimits::default());
-        let found: Vec<String> =
+        let names: Vec<String> =
             all.iter().map(|one| format!("{} {}", one.kind, one.names.join(" "))).collect();
-        let unprefixed = &found[..3];
+        let unprefixed = &names[..3];
         assert_eq!(
             unprefixed,
             [

@@ -51,8 +51,8 @@ pub(crate) fn built_upon(folder: &Path, source_root: &Path) -> BTreeSet<PathBuf>
     let (mut sources, budget) = (Sources::default(), InputLimits::default());
     let survey = Survey::of(folder, source_root, &mut sources, &budget);
     let mut seen = survey.map(|survey| survey.seen).unwrap_or_default();
-    if let Ok(own) = real(folder) {
-        seen.remove(&own);
+    if let Ok(itself) = real(folder) {
+        seen.remove(&itself);
     }
     seen
 }

@@ -48,7 +48,7 @@ fn drop_rules(spec: &mut Node, set: &str) {
 fn keep_header(spec: &mut Node, header: &str) {
     for list in ["rules", "http"] {
         for rule in spec.get_mut(list).map(Node::items_mut).unwrap_or_default() {
-            meta::keep_header(rule, &["remove"], header);
+            meta::drop_header_changes(rule, &["remove"], header);
         }
     }
 }

@@ -165,8 +165,8 @@ pub(crate) fn mend(
             OTHERS_OF_PODS.iter().for_each(|field| mender.look(pod, field, false));
         }
         for (fields, is_mended) in [(&MENDED[..], true), (&OTHERS[..], false)] {
-            let own = fields.iter().filter(|(of, _)| *of == kind);
-            own.for_each(|(_, field)| mender.look(node, field, is_mended));
+            let of_kind = fields.iter().filter(|(of, _)| *of == kind);
+            of_kind.for_each(|(_, field)| mender.look(node, field, is_mended));
         }
     }
     findings
@@ -202,8 +202,8 @@ impl Known {
         let mut known = Self { all: Vec::new(), by_name: HashMap::default() };
         for (number, object) in objects.iter().enumerate() {
             let noted = |key| names::noted(&object.node, key).map(SmolStr::from);
-            let own = Some(object.id.namespace.clone());
-            let first_namespace = noted(names::PREVIOUS_NAMESPACES).next().or(own);
+            let current = Some(object.id.namespace.clone());
+            let first_namespace = noted(names::PREVIOUS_NAMESPACES).next().or(current);
             let namespace = object.id.namespace.as_str();
             known.all.push(Past {
                 id: object.id.clone(),

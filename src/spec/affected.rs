@@ -21,15 +21,16 @@ pub(crate) struct Affected {
     pub spec: PathMap,
 }
 
-/// The map from paths to services. It covers every path: each is owned, ignored or global.
+/// The map from paths to services. Every path must be owned, ignored or global.
 ///
-/// Globs count from the root of the repository and cover whole paths. `*` and `?` stay within a segment, `**` goes
-/// over any number of them, `[...]` is one of some characters, `{a,b}` one of some texts, `\` takes the next
-/// character as it is. `libs/x/**` covers a submodule or a link at `libs/x`, too. A glob that begins with `!` takes out what it covers, and the last match of a list decides.
+/// Globs are relative to the root of the repository and match whole paths. `*` and `?` stay within a segment, `**`
+/// matches any number of them, `[...]` is one of some characters, `{a,b}` one of some texts, `\` takes the next
+/// character literally. `libs/x/**` matches a submodule or a link at `libs/x`, too. A glob that begins with `!`
+/// excludes what it matches, and the last match of a list decides.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PathMap {
-    /// What a changed path means that the map does not name.
+    /// What a changed path means if the map does not name it.
     #[serde(default)]
     pub unmapped: Unmapped,
     /// Globs of paths that affect nothing; they never hide a path that a service or module names.
@@ -46,7 +47,7 @@ pub struct PathMap {
     pub services: BTreeMap<String, MappedService>,
 }
 
-/// What a changed path means that the map does not name.
+/// What a changed path means if the map does not name it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Unmapped {

@@ -406,7 +406,7 @@ fn plainly(number: &str) -> String {
 }
 
 fn wrong_type(node: &Node, wanted: &str, path: &Path<'_>) -> Diagnostic {
-    let found = match &node.data {
+    let actual = match &node.data {
         Data::Map(_) => "a mapping".to_owned(),
         Data::List(_) => "a list".to_owned(),
         Data::Scalar { .. } if node.is_null() => "nothing".to_owned(),
@@ -417,7 +417,7 @@ fn wrong_type(node: &Node, wanted: &str, path: &Path<'_>) -> Diagnostic {
     let name = if path.is_empty() { "the document" } else { &path };
     Diagnostic::new(
         &code::CONFIG_TYPE,
-        format!("`{name}` takes {wanted}, not {found}"),
+        format!("`{name}` takes {wanted}, not {actual}"),
         format!("write {wanted} here; `anabranch schema` shows the form"),
     )
     .at(node.place, format!("expected {wanted}"))

@@ -19,10 +19,10 @@ pub struct ServiceFacts {
     /// Whether only calls from inside the preview reach its copy. Calls from outside keep going to the baseline.
     #[serde(default)]
     pub unrouted: bool,
-    /// What to do with StatefulSets. Other workloads take no notice of it.
+    /// What to do with StatefulSets. It has no effect on other workloads.
     #[serde(default)]
     pub stateful: Stateful,
-    /// What to do with PersistentVolumeClaims, those among them that a StatefulSet's templates make.
+    /// What to do with PersistentVolumeClaims, also with those that a StatefulSet's templates make.
     #[serde(default)]
     pub volumes: Volumes,
     /// Protocols of its ports, where the manifest does not say them.
@@ -61,7 +61,7 @@ pub enum Stateful {
     /// An error.
     #[default]
     Refuse,
-    /// Copied; what its templates claim is new and empty.
+    /// Copied, with new and empty claims from its templates.
     Copy,
 }
 
@@ -69,7 +69,7 @@ pub enum Stateful {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Volumes {
-    /// Claims that volumes name are an error; those of templates are made anew.
+    /// Claims that volumes name are an error; templates make new claims.
     #[default]
     Refuse,
     /// They become emptyDir volumes.

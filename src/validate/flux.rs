@@ -160,8 +160,8 @@ fn check_artifacts(input: &Input<'_>, report: &mut Report) {
             report.push(config.finding(
                 &code::CONFIG_FIELD,
                 format_args!("spec.flux.artifacts.ociRepository.{field}"),
-                format!("`{field}` is what tells the artifacts of previews apart"),
-                "remove it; spec.flux.artifacts.url and the name of the preview say where each is",
+                format!("`{field}` cannot be set here: anabranch sets it for each artifact"),
+                "remove it: it comes from spec.flux.artifacts.url and the name of the preview",
             ));
         }
     }

@@ -22,8 +22,8 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
                     "`{}` runs code of a fork, and spec.limits.registries does not say where images may come from",
                     preview.name
                 ),
-                "list the registries, or folders of them, that your own pipelines push to: an image of any other \
-                 could be exchanged by whoever owns it",
+                "list the registries, or folders of them, that your own pipelines push to: the owner of \
+                 any other could replace an image",
             ));
         }
         for (s, service) in preview.services.iter().enumerate() {

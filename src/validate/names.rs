@@ -266,10 +266,10 @@ pub(super) fn name_problem(name: &str, prefix: &str) -> Option<String> {
         return Some("it ends with `-`".into());
     }
     if FILES.contains(&name) {
-        return Some("in the folder of Flux objects a file of anabranch has that name".into());
+        return Some("a file of anabranch in the folder of Flux objects has that name".into());
     }
     if name == ROOT {
-        return Some("the artifact that finds those of the previews has that name".into());
+        return Some("the artifact that names all others has that name".into());
     }
     if name.len() > LONGEST {
         return Some(format!("it has {} characters, {LONGEST} are allowed", name.len()));

@@ -107,8 +107,8 @@ impl<'a> Namespaces<'a> {
 /// The placeholder for the name of a preview in the template of a namespace.
 const PREVIEW: &str = "{preview}";
 
-/// The finding that a preview's namespace for one of the baseline's can equal another preview's for another one, so
-/// that policies could not tell them apart: `pr-1-a-shop` is that of `pr-1` for `a-shop`, and of `pr-1-a` for `shop`.
+/// The finding that two previews can get the same namespace for two namespaces of the baseline: `pr-1-a-shop` is that of
+/// `pr-1` for `a-shop`, and of `pr-1-a` for `shop`. Policies could not tell them apart.
 fn alike(input: &Input<'_>, templates: &[String]) -> Option<Diagnostic> {
     let spec = &input.config.previews.spec;
     let is_like = |one: &str, other: &str| {

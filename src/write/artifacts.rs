@@ -56,7 +56,7 @@ impl<'a> Artifact<'a> {
             Tags::Fixed => source.clone(),
             Tags::Content => format!("{source}.{own}"),
         };
-        let mut root = preview.root.clone();
+        let mut root = preview.root_objects.clone();
         root.iter_mut().for_each(|object| set_tag(object, &tag));
         let root: Vec<Draft<'_>> = root.into_iter().map(Draft::from).collect();
         tree.file(format!("root/flux/{name}.yaml"), HoleValues::NONE, &root);

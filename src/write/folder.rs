@@ -3,7 +3,7 @@
 //!
 //! The list `.anabranch` in the folder names our files. It is replaced as a whole before the first file is touched
 //! and again after the last, so that whenever a run stops, the list names every file of ours that may be there. No
-//! link is followed, nothing but plain files is opened, and a file with a second hard link is refused.
+//! link is followed, only plain files are opened, and a file with a second hard link is refused.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};

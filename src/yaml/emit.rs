@@ -146,8 +146,8 @@ pub(crate) fn write_string(out: &mut String, text: &str, block: Option<usize>) {
     }
 }
 
-/// Whether a string can be a literal block: several printable lines, of which the first starts with a visible
-/// character and none ends in a blank. Every reader returns such a block unchanged, and no CI runner that prints it
+/// Whether a string can be a literal block: it has several printable lines, the first starts with a visible character,
+/// and none ends in a blank. Every reader returns such a block unchanged, and no CI runner that prints it
 /// takes it for a command.
 fn is_block(text: &str) -> bool {
     let printable = |c: char| matches!(c, '\n' | '\t' | ' '..='~' | FRAME);

@@ -146,14 +146,14 @@ impl Node {
     /// The value of a mapping's key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Node> {
-        self.entries().iter().find(|(found, _)| found.text == key).map(|(_, value)| value)
+        self.entries().iter().find(|(name, _)| name.text == key).map(|(_, value)| value)
     }
 
     /// The value of a mapping's key, to change it.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
         match &mut self.data {
             Data::Map(entries) => {
-                entries.iter_mut().find(|(found, _)| found.text == key).map(|(_, value)| value)
+                entries.iter_mut().find(|(name, _)| name.text == key).map(|(_, value)| value)
             }
             _ => None,
         }
@@ -189,6 +189,18 @@ impl Node {
                 None => node.get_mut(step),
             }
         })
+    }
+
+    /// The items of the list behind several keys; empty if there is none.
+    #[must_use]
+    pub fn items_at(&self, keys: &[&str]) -> &[Node] {
+        self.at(keys).map(Self::items).unwrap_or_default()
+    }
+
+    /// The entries of the mapping behind several keys; empty if there is none.
+    #[must_use]
+    pub fn entries_at(&self, keys: &[&str]) -> &[(Key, Node)] {
+        self.at(keys).map(Self::entries).unwrap_or_default()
     }
 
     /// The text at a chain of keys: that of any scalar; `None` for null or absent ones.
@@ -240,8 +252,8 @@ impl Node {
     /// Sets the value of a key, in place if the key exists, else at the end. Anything that is not a mapping becomes
     /// one.
     pub fn set(&mut self, key: &str, value: Node) {
-        if let Some(found) = self.get_mut(key) {
-            *found = value;
+        if let Some(old) = self.get_mut(key) {
+            *old = value;
             return;
         }
         match &mut self.data {
@@ -265,7 +277,7 @@ impl Node {
     pub fn remove(&mut self, key: &str) -> Option<Node> {
         match &mut self.data {
             Data::Map(entries) => {
-                let index = entries.iter().position(|(found, _)| found.text == key)?;
+                let index = entries.iter().position(|(name, _)| name.text == key)?;
                 Some(entries.remove(index).1)
             }
             _ => None,

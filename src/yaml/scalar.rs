@@ -62,7 +62,7 @@ pub(super) fn is_no_json(text: &str) -> bool {
 /// Whether kubectl reads a plain key as written. It reads `no` as `false` and `0777` as `511`; kustomize refuses
 /// numbers or changes them; null is not a key at all.
 pub(super) fn is_key(text: &str) -> bool {
-    // Most keys begin like nothing but a string.
+    // Most keys begin with a letter with which only strings begin.
     let is_string = |first: &u8| first.is_ascii_alphabetic() && !b"fFnNoOtTyY".contains(first);
     if text.as_bytes().first().is_some_and(is_string) {
         return true;
@@ -230,7 +230,7 @@ pub fn is_safe_plain(text: &str) -> bool {
     starts && wrong | before == WORD && !null && !is_ambiguous(text)
 }
 
-/// Whether a byte means nothing to YAML wherever it stands inside a word.
+/// Whether a byte has no meaning in YAML anywhere within a word.
 pub(super) fn is_word(byte: u8) -> bool {
     CLASSES[usize::from(byte)] == WORD
 }

@@ -44,23 +44,23 @@ const NOT_PROVED: &str = "\
   and says which address was asked. So nothing is known here about images, probes, or the time a pod takes to start.
 - **No sidecar was injected.** A stock Envoy takes the place of one pod's proxy at a time, and gets from istiod what that
   pod's proxy would get. Istio's own filters and iptables are not involved.
-- **Mutual TLS and policies in one scenario alone**, between sidecars. All others, and the Gateways, speak plain HTTP here. No
-  NetworkPolicy is enforced: nothing here is a network.
+- **Mutual TLS and policies ran in one scenario only**, between sidecars. All other scenarios, and the Gateways, use plain HTTP.
+  No NetworkPolicy is enforced, as there is no network between pods.
 - **One cluster of one node**, and one caller at a time. These are proofs of routing, not figures of performance.
 - **Gitea in place of GitHub and GitLab**: Flux reports to them through other providers.
 - **No image was built, and no release fetched.** Where workflows run, an image is a folder that is pushed to the registry,
-  and a stand-in for gh says that the program has its provenance. Neither act nor Gitea knows GitHub's permissions, concurrency
-  and identities (OIDC), so nothing is said of these.
-- **Of gitops-template/, what comes from outside is left out**: Helm's charts (Istio, cert-manager, External Secrets,
-  Prometheus' operator with Grafana, Kiali). The API server takes their objects and those of their kinds, and nobody acts on
-  them. `flux bootstrap` and the Flux operator did not run: the API server takes their manifests, and the lab writes what the
-  bootstrap would commit. Istio's Telemetry is taken too, and sent to no proxy. Signatures are those of a key, and not of an
-  identity. A suite's Job ends well by itself; the smoke suite's own commands are run beside it, through the proxies.
-- **No traffic in ambient mode**: no ztunnel and no waypoint ran. What istiod computes for a waypoint was read, and compared
-  request by request with what the evaluator predicts; policies of ambient mode were compared with nothing.
+  and a stand-in for gh says that the program has its provenance. Neither act nor Gitea has GitHub's permissions, concurrency
+  and identities (OIDC), so these were not tried.
+- **Third-party parts of gitops-template/ did not run**: Helm's charts (Istio, cert-manager, External Secrets, Prometheus'
+  operator with Grafana, Kiali). The API server accepts their objects and those of their kinds, and no controller acts on them.
+  `flux bootstrap` and the Flux operator did not run: the API server accepts their manifests, and the lab writes the files that
+  the bootstrap would commit. Istio's Telemetry is accepted too, and no proxy gets it. Artifacts are signed with a key, not with
+  an identity. A suite's Job always succeeds; the smoke suite's own commands run beside it, through the proxies.
+- **No traffic in ambient mode**: no ztunnel and no waypoint ran. istiod's configuration of a waypoint was compared, request by
+  request, with the predictions of the evaluator; policies of ambient mode were compared with nothing.
 - **No other mesh**: neither Linkerd nor Cilium nor Kuma ran, nor a cluster without a mesh.
-- **Nothing of Istio's own metrics**: a stock Envoy does not count as Istio's proxy does, and kube-state-metrics did not run.
-  Queries of theirs were understood by Prometheus and proved with series written for promtool. Grafana, Kiali and the
+- **No metrics of Istio**: a stock Envoy has other metrics than Istio's proxy, and kube-state-metrics did not run. Prometheus
+  parsed the queries of both, and promtool evaluated them on written series. Grafana, Kiali and the
   OpenTelemetry collector did not run; the suites ran outside of containers.
 ";
 

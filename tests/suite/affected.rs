@@ -277,7 +277,7 @@ fn a_service_that_goes_with_its_entry_is_no_unmapped_path() {
     let said = ask(&git.folder, &["--base", "main", "--head", "change", "--format", "names"]);
     let words = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(said.stdout.is_empty() && words.contains("warning[service-gone]"), "{words}");
-    assert!(words.contains("service `mail` leaves the map"), "{words}");
+    assert!(words.contains("removes service `mail` from the map"), "{words}");
     // A path that neither map names is one that nobody thought of.
     let files = [("affected.yaml", map.as_str()), ("new/a", "1\n")];
     git.commit("change", Some("main"), &files, &["services/mail/a"]);

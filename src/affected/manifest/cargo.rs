@@ -50,7 +50,7 @@ fn workspace_of<'c, 'a>(
     above.max_by_key(|(one, _)| one.path.len()).map(|(one, node)| (one, node))
 }
 
-/// The folder that a workspace puts in the place of a package, for all of its members.
+/// The folder by which a workspace replaces a package for all of its members (`[patch]`).
 fn patched<'n>(workspace: &'n Node, package: &str) -> Option<&'n str> {
     let registries = workspace.get("patch").map(Node::entries).unwrap_or_default().iter();
     let patches = registries.flat_map(|(_, registry)| registry.entries());

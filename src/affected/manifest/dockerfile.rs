@@ -27,7 +27,7 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
         let contexts = stated.unwrap_or_else(|| [likely()].into());
         for (context, service) in contexts {
             let ignored = Rc::new(ignored(manifests, &manifest, &context));
-            // The image belongs to the owner of the Dockerfile, and to the service that is said to be built.
+            // The image belongs to the owner of the Dockerfile, and to the service for which a manifest builds it.
             let mut by = vec![By::File(manifest.path.to_owned())];
             by.extend(Some(service).filter(|name| !name.is_empty()).map(By::Service));
             let image = Image { manifest, context, ignored, by };
@@ -54,7 +54,7 @@ impl Image<'_> {
     fn add(&self, manifests: &Manifests<'_>, source: &Source, claims: &mut Claims) {
         let plain = source.path.split('$').next().unwrap_or_default();
         if plain != source.path {
-            // The copied files are below the last folder without a sign. If nothing there is tracked, it was built.
+            // The copied files are below the last folder without a wildcard. If none is tracked, an earlier build made them.
             let below = join(&self.context, folder_of(plain));
             if below.is_some_and(|folder| !manifests.below(&folder).is_empty()) {
                 let what = format!("`{}`, whose variable", source.path);

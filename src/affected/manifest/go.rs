@@ -12,7 +12,7 @@ pub(super) fn has(name: &str) -> bool {
 pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
     let files: Vec<(Manifest<'_>, Vec<Line<'_>>)> =
         manifests.named(has).map(|manifest| (manifest, lines(&manifest))).collect();
-    // Modules that a go.work lists, or puts in the place of others, come from the repository, whatever version is
+    // Modules that a go.work lists, or by which it replaces others, come from the repository, whatever version is
     // required.
     let mut used: BTreeMap<&str, &str> = BTreeMap::new();
     for (manifest, lines) in

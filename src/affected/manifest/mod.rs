@@ -46,7 +46,7 @@ pub(super) fn read(manifests: &Manifests<'_>) -> Claims {
     claims
 }
 
-/// Whose claim it is.
+/// The owners that a claim is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum By {
     /// The owners of this file: the manifest, or the Dockerfile that it builds.
@@ -55,33 +55,33 @@ pub(super) enum By {
     Service(String),
 }
 
-/// What a manifest says that something is made of.
+/// A statement of a manifest: owners are built from a path.
 #[derive(Debug)]
 pub(super) struct Claim {
     pub(super) by: By,
-    /// The manifest that says it, and in which words.
+    /// The manifest, and a verb for the message, such as `copies`.
     pub(super) manifest: String,
     pub(super) words: String,
     pub(super) place: Place,
     /// A file, or a folder with all that is in it; empty for the root.
     pub(super) path: String,
-    /// Whether the file stands for a package: what it is made of lies in the folder.
+    /// Whether the file is the manifest of a package, which is built from the folder around it.
     pub(super) is_package: bool,
-    /// What is left out of the folder.
+    /// The patterns of files that are left out of the folder.
     pub(super) ignored: Option<Rc<Ignored>>,
 }
 
-/// What all manifests say.
+/// The claims of all manifests.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
     pub(super) read: Vec<Claim>,
     pub(super) unread: Vec<Diagnostic>,
-    /// The folders from which a Dockerfile copies, where something says so, and for which service.
+    /// The build contexts that manifests give for a Dockerfile, each with the service that is built.
     contexts: BTreeMap<String, BTreeSet<(String, String)>>,
 }
 
 impl Claims {
-    /// Adds what a manifest says of a path, which is relative to the manifest's folder.
+    /// Adds a claim about a path, which is relative to the manifest's folder.
     fn add(&mut self, manifest: &Manifest<'_>, words: &str, relative: &str, place: Place) {
         let by = By::File(manifest.path.to_owned());
         self.add_by(by, manifest, words, relative, place);
@@ -99,7 +99,7 @@ impl Claims {
             let text = format!("`{relative}`, whose variable");
             return self.unread(manifest, &text, "the audit does not know", place);
         }
-        // What lies outside of the repository is none of its files.
+        // A path outside of the repository is none of its files.
         if let Some(path) = join(folder_of(manifest.path), relative) {
             let (manifest, words) = (manifest.path.to_owned(), words.to_owned());
             let (is_package, ignored) = (false, None);
@@ -107,7 +107,7 @@ impl Claims {
         }
     }
 
-    /// Adds that a tracked link leads to a path, which is relative to the link's folder.
+    /// Adds the claim that a tracked link leads to a path, which is relative to the link's folder.
     pub(super) fn add_link(&mut self, link: &str, target: &str, place: Place) {
         if let Some(path) = join(folder_of(link), target) {
             let (manifest, words) = (link.to_owned(), "is a link to".to_owned());
@@ -116,7 +116,7 @@ impl Claims {
         }
     }
 
-    /// Adds what a manifest says of a package: of its own manifest, by which it is known.
+    /// Adds a claim about a package, which is named by the path of its own manifest.
     fn add_package(&mut self, manifest: &Manifest<'_>, words: &str, relative: &str, place: Place) {
         let before = self.read.len();
         self.add(manifest, words, relative, place);
@@ -132,7 +132,7 @@ impl Claims {
         place: Place,
     ) {
         if manifests.has_file(dockerfile) && manifests.at(dockerfile).is_none() {
-            let what = format!("`{dockerfile}`, which is known by its name for no Dockerfile");
+            let what = format!("`{dockerfile}`, whose name is not that of a Dockerfile,");
             self.unread(manifest, &what, "and not read", place);
         }
         let of_service = (context, service.to_owned());
@@ -209,7 +209,7 @@ impl<'a> Manifests<'a> {
         &rest[..length]
     }
 
-    /// The documents of a manifest in YAML or JSON; where it has mistakes, that is noted.
+    /// The documents of a manifest in YAML or JSON. Mistakes in it become a finding.
     fn documents(&self, manifest: &Manifest<'a>, claims: &mut Claims) -> Vec<Node> {
         let read = parse_documents(self.sources, manifest.file, &InputLimits::default());
         read.unwrap_or_else(|refused| {
@@ -218,7 +218,7 @@ impl<'a> Manifests<'a> {
         })
     }
 
-    /// A manifest in TOML; where it has mistakes, that is noted.
+    /// The tree of a manifest in TOML. Mistakes in it become a finding.
     fn toml(&self, manifest: &Manifest<'a>, claims: &mut Claims) -> Option<Node> {
         match toml::de::DeTable::parse(manifest.text) {
             Ok(table) => {
@@ -233,7 +233,7 @@ impl<'a> Manifests<'a> {
     }
 }
 
-/// The tree of a value in TOML. Only what is text matters.
+/// The tree of a value in TOML. Values other than texts become `0`, as no reader looks at them.
 fn node_of(file: FileId, span: std::ops::Range<usize>, value: &toml::de::DeValue<'_>) -> Node {
     use toml::de::DeValue;
     let data = match value {
@@ -257,12 +257,12 @@ fn node_of(file: FileId, span: std::ops::Range<usize>, value: &toml::de::DeValue
     Node { data, place: Place::new(file, span.start, span.end) }
 }
 
-/// What a `.dockerignore` leaves out: of its lines, the last that covers a path decides.
+/// The patterns of a `.dockerignore`. The last line that covers a path decides.
 #[derive(Debug, Default)]
 pub(super) struct Ignored {
-    /// The folder from which its paths count.
+    /// The folder that its paths are relative to.
     folder: String,
-    /// Globs of what is left out, or of what is not.
+    /// Whether a line leaves out what it covers, and its glob.
     lines: Vec<(bool, Glob)>,
 }
 
@@ -291,7 +291,7 @@ fn relative(file: &str, path: &str) -> String {
     "../".repeat(file.matches('/').count()) + path
 }
 
-/// A relative path from a folder, with its dots resolved; none where it leaves the repository.
+/// A relative path from a folder, with its dots resolved; `None` if it leaves the repository.
 fn join(folder: &str, relative: &str) -> Option<String> {
     if relative.starts_with('/') {
         return None;

@@ -45,7 +45,8 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
             let dependency = (name.text.as_str(), wanted);
             read_dependency(manifest, dependency, &names, claims);
         }
-        // They replace packages that others depend on, too: by a folder, or by a version of no interest here.
+        // An override can replace a package by a folder, also for packages that depend on it indirectly. Versions do not
+        // matter here.
         for (name, wanted) in
             OVERRIDES.iter().filter_map(|key| node.get(key)).flat_map(Node::entries)
         {

@@ -42,8 +42,8 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
     }
 }
 
-/// Reads what a project depends on and a root of uv's workspace says the source of: for all of its members, which
-/// are the projects below.
+/// Reads dependencies whose source is in the root of uv's workspace: it holds for all members, the projects below the
+/// root.
 fn read_shared(
     manifest: &Manifest<'_>,
     node: &Node,
@@ -60,14 +60,14 @@ fn read_shared(
     else {
         return;
     };
-    let own = node.at(&["tool", "uv", "sources"]);
+    let of_project = node.at(&["tool", "uv", "sources"]);
     let sources = of_root.at(&["tool", "uv", "sources"]).map(Node::entries).unwrap_or_default();
     for requirement in requirements(node) {
         let text = requirement.text().unwrap_or_default();
         let end = text.find(|c: char| !c.is_alphanumeric() && !"._-".contains(c));
         let name = normal(&text[..end.unwrap_or(text.len())]);
         let is_it = |(key, _): &&(Key, Node)| normal(&key.text) == name;
-        if own.is_some_and(|own| own.entries().iter().any(|one| is_it(&one))) {
+        if of_project.is_some_and(|sources| sources.entries().iter().any(|one| is_it(&one))) {
             continue;
         }
         let Some((_, source)) = sources.iter().find(is_it) else { continue };

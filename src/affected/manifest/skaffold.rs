@@ -48,7 +48,7 @@ fn read_artifact(
         let paths = settings.at(&["dependencies", "paths"]).map(Node::items).unwrap_or_default();
         for path in paths {
             let text = path.text().unwrap_or_default();
-            // Everything below the part before the first sign of a glob counts as used.
+            // Everything below the part before the first wildcard of a glob counts as used.
             let plain = text.split(['*', '?', '[']).next().unwrap_or_default();
             let plain = if plain == text { text } else { folder_of(plain) };
             let below = format!("{context}/{plain}");

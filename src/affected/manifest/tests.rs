@@ -27,7 +27,7 @@ fn claims(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
     (texts, claims.unread.into_iter().map(|one| one.message).collect())
 }
 
-/// That these files claim just that, and that all of it was read.
+/// Checks that these files make exactly these claims, and that every manifest was read.
 #[track_caller]
 fn claim(files: &[(&str, &str)], wanted: &[&str]) {
     let (found, unread) = claims(files);

@@ -1,10 +1,9 @@
-//! Parts of entry clones that are the same in all APIs: they replace an original host by the preview's, and set the
-//! key.
+//! Parts of entry clones that are the same in all APIs: they replace original hosts by preview hosts, and set the key.
 
-use crate::kube::meta::{answer_changes, keep_header, request_changes, without};
+use crate::kube::meta::{drop_header_changes, request_changes, response_changes, without};
 use crate::kube::{Object, marks};
 use crate::plan::Plan;
-use crate::plan::routing::entries::{Origin, Rule, Target};
+use crate::plan::routing::entries::{CloneRule, CorsOrigin, RedirectTarget};
 use crate::yaml::{Data, Node};
 
 /// The baggage member with a preview's key; `None` if baggage is not used.
@@ -17,17 +16,17 @@ pub(super) fn key_header<'p>(plan: &'p Plan<'_>) -> &'p str {
     &plan.config.previews.spec.routing.key.header
 }
 
-/// Removes from a rule and its backends what would undo the key that the clone sets: the original may remove or set
-/// the key. Changes of backends are applied after those of their rule.
-pub(super) fn leave_key(rule: &mut Node, backends: &str, key: &str, member: Option<&str>) {
+/// Removes changes of the key's headers from a rule and its backends. The clone sets the key in the rule, and changes
+/// of backends are applied after those of their rule.
+pub(super) fn drop_key_changes(rule: &mut Node, backends: &str, key: &str, member: Option<&str>) {
     const ALL: [&str; 3] = ["set", "add", "remove"];
-    keep_header(rule, &ALL, key);
+    drop_header_changes(rule, &ALL, key);
     for backend in rule.get_mut(backends).map(Node::items_mut).unwrap_or_default() {
-        keep_header(backend, &ALL, key);
+        drop_header_changes(backend, &ALL, key);
         if let Some(member) = member {
-            keep_header(backend, &["remove"], "baggage");
+            drop_header_changes(backend, &["remove"], "baggage");
             for change in request_changes(backend) {
-                joined(change, &["set"], member);
+                add_to_baggage(change, &["set"], member);
             }
         }
     }
@@ -42,27 +41,32 @@ fn value_of<'n>(modifier: &'n mut Node, list: &str, header: &str) -> Option<&'n 
             item.get_mut("value")
         }
         Data::Map(entries) => {
-            let entry = entries.iter_mut().find(|(name, _)| is_same(Some(&name.text)))?;
-            Some(&mut entry.1)
+            let pair = entries.iter_mut().find(|(name, _)| is_same(Some(&name.text)))?;
+            Some(&mut pair.1)
         }
         Data::Scalar { .. } => None,
     }
 }
 
-/// Adds a member to the baggage that a modifier sets in one of these lists. Returns whether there was one.
-pub(super) fn joined(modifier: &mut Node, lists: &[&str], member: &str) -> bool {
+/// Adds a member to the baggage header in the first of these lists that has it. Returns whether one has.
+pub(super) fn add_to_baggage(modifier: &mut Node, lists: &[&str], member: &str) -> bool {
     lists.iter().any(|list| {
-        let Some(found) = value_of(modifier, list, "baggage") else {
+        let Some(baggage) = value_of(modifier, list, "baggage") else {
             return false;
         };
-        let both = format!("{},{member}", found.text().unwrap_or_default());
-        *found = Node::string(both);
+        let both = format!("{},{member}", baggage.text().unwrap_or_default());
+        *baggage = Node::string(both);
         true
     })
 }
 
 /// Changes a redirect to lead to a preview's host, with the scheme and port of the entry's listener.
-pub(super) fn lead(redirect: &mut Node, host_field: &str, to: &Target, preview: &str) {
+pub(super) fn rewrite_redirect(
+    redirect: &mut Node,
+    host_field: &str,
+    to: &RedirectTarget,
+    preview: &str,
+) {
     if let Some(host) = &to.host {
         redirect.set(host_field, Node::string(host.of(preview)));
     }
@@ -78,36 +82,41 @@ pub(super) fn lead(redirect: &mut Node, host_field: &str, to: &Target, preview: 
 }
 
 /// The origins of a CORS policy: those that stay, and those of preview hosts.
-pub(super) fn origins_of(
-    origins: &[Origin<'_>],
+pub(super) fn cors_origins(
+    origins: &[CorsOrigin<'_>],
     preview: &str,
     form: impl Fn(String) -> Node,
 ) -> Vec<Node> {
-    let one = |origin: &Origin<'_>| match origin {
-        Origin::Kept(node) => (*node).clone(),
-        Origin::Preview(url) => form(url.of(preview)),
+    let one = |origin: &CorsOrigin<'_>| match origin {
+        CorsOrigin::Kept(node) => (*node).clone(),
+        CorsOrigin::Preview(url) => form(url.of(preview)),
     };
     origins.iter().map(one).collect()
 }
 
 /// Changes URLs in the response headers of a rule and its backends to lead to a preview's host.
-pub(super) fn lead_answers(rule: &mut Node, backends: &str, planned: &Rule<'_>, preview: &str) {
-    if planned.answers.is_empty() {
+pub(super) fn rewrite_response_urls(
+    rule: &mut Node,
+    backends: &str,
+    planned: &CloneRule<'_>,
+    preview: &str,
+) {
+    if planned.response_values.is_empty() {
         return;
     }
-    let lead = |value: &mut Node| {
-        if let Some(led) = value.text().and_then(|text| planned.answers.get(text)) {
-            *value = Node::string(led.of(preview));
+    let rewrite = |value: &mut Node| {
+        if let Some(url) = value.text().and_then(|text| planned.response_values.get(text)) {
+            *value = Node::string(url.of(preview));
         }
     };
     let each = |node: &mut Node| {
-        for change in answer_changes(node) {
+        for change in response_changes(node) {
             for list in ["set", "add"] {
                 match change.get_mut(list).map(|list| &mut list.data) {
                     Some(Data::List(items)) => {
-                        items.iter_mut().filter_map(|one| one.get_mut("value")).for_each(lead);
+                        items.iter_mut().filter_map(|one| one.get_mut("value")).for_each(rewrite);
                     }
-                    Some(Data::Map(entries)) => entries.iter_mut().for_each(|(_, it)| lead(it)),
+                    Some(Data::Map(entries)) => entries.iter_mut().for_each(|(_, it)| rewrite(it)),
                     Some(Data::Scalar { .. }) | None => {}
                 }
             }
@@ -117,7 +126,7 @@ pub(super) fn lead_answers(rule: &mut Node, backends: &str, planned: &Rule<'_>, 
     rule.get_mut(backends).map(Node::items_mut).unwrap_or_default().iter_mut().for_each(each);
 }
 
-/// Adds to a change of request headers that it removes the key that a client sends.
+/// Makes a header modifier remove the key that a client sends.
 pub(super) fn remove_key(plan: &Plan<'_>, change: &mut Node) {
     for header in key_headers(plan) {
         without(change, "remove", header);

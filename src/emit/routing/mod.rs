@@ -13,12 +13,13 @@ pub(super) use gateway_api::grants::{Grant, grants};
 
 use rayon::prelude::*;
 
+use super::template::Draft;
 use crate::kube::{Id, Object, RouteApi};
 use crate::model::Catalog;
 use crate::plan::routing::entries::EntryClone;
 use crate::plan::routing::gateway_api::PreviewRoutes;
-use crate::plan::routing::istio::{HostRules, Source};
-use crate::plan::routing::{Attached, Local, MeshRoutes};
+use crate::plan::routing::istio::{HostRules, RuleSource};
+use crate::plan::routing::{Attached, CopyRoute, MeshRoutes};
 use crate::plan::{Environment, Plan};
 
 /// A route that several previews have, except for their names.
@@ -27,7 +28,7 @@ pub(super) enum PreviewRoute<'p> {
     /// Routes for a service and port in the mesh.
     Mesh(&'p PreviewRoutes<'p>),
     /// A route attached to copies.
-    Local(&'p Local<'p>),
+    OfCopies(&'p CopyRoute<'p>),
     /// An entry clone: a way in from outside.
     Entry(&'p EntryClone<'p>),
 }
@@ -41,15 +42,15 @@ impl<'p> PreviewRoute<'p> {
             // In Istio one object has the rules of all previews.
             MeshRoutes::Istio(_) => None,
         });
-        let local = routing.local.iter().map(Self::Local);
-        mesh.chain(local).chain(routing.entries.clones.iter().map(Self::Entry)).collect()
+        let of_copies = routing.copy_routes.iter().map(Self::OfCopies);
+        mesh.chain(of_copies).chain(routing.entries.clones.iter().map(Self::Entry)).collect()
     }
 
     /// The previews that have it, as indices of environments.
     pub(super) fn environments(self) -> &'p [usize] {
         match self {
             Self::Mesh(routes) => &routes.environments,
-            Self::Local(local) => &local.environments,
+            Self::OfCopies(copy_route) => &copy_route.environments,
             Self::Entry(clone) => &clone.environments,
         }
     }
@@ -58,9 +59,11 @@ impl<'p> PreviewRoute<'p> {
     pub(super) fn objects(self, plan: &Plan<'_>, env: &Environment<'_>) -> Vec<Object> {
         match self {
             Self::Mesh(routes) => gateway_api::mesh_routes(plan, env, routes),
-            Self::Local(local) => vec![match &local.attached {
-                Attached::GatewayApi(attached) => gateway_api::attach(plan, env, local, attached),
-                Attached::Istio(attached) => istio::attach(plan, env, local, attached),
+            Self::OfCopies(copy_route) => vec![match &copy_route.attached {
+                Attached::GatewayApi(attached) => {
+                    gateway_api::attach(plan, env, copy_route, attached)
+                }
+                Attached::Istio(attached) => istio::attach(plan, env, copy_route, attached),
             }],
             Self::Entry(clone) => vec![match clone.way.route.api {
                 RouteApi::GatewayApi => gateway_api::entry::clone(plan, env, clone),
@@ -70,25 +73,26 @@ impl<'p> PreviewRoute<'p> {
     }
 }
 
-/// Shared routes, and objects of the baseline that change. `form` makes the VirtualService of some rules.
-pub(super) fn of_all<'p, D: From<Object> + Send>(
+/// The routes that all previews share, new ones and changed ones of the baseline. `virtual_service` makes that of a
+/// host.
+pub(super) fn of_all_previews<'p, 'e>(
     plan: &Plan<'p>,
-    form: impl Fn(&HostRules<'p>) -> D + Send + Sync,
-) -> (Vec<D>, BTreeMap<Id, D>) {
+    virtual_service: impl Fn(&HostRules<'p>) -> Draft<'e> + Send + Sync,
+) -> (Vec<Draft<'e>>, BTreeMap<Id, Draft<'e>>) {
     let (mut shared, mut changed) = (Vec::new(), BTreeMap::new());
     let all: Vec<&HostRules<'p>> = plan.routing.host_rules().collect();
-    let made: Vec<D> = all.par_iter().map(|rules| form(rules)).collect();
+    let made: Vec<Draft<'e>> = all.par_iter().map(|rules| virtual_service(rules)).collect();
     for (rules, object) in all.into_iter().zip(made) {
         match rules.source {
-            Source::Existing(original) => {
+            RuleSource::Existing(original) => {
                 changed.insert(original.id.clone(), object);
             }
-            Source::Nothing | Source::Wildcard(_) => shared.push(object),
+            RuleSource::Nothing | RuleSource::Wildcard(_) => shared.push(object),
         }
     }
     let left = plan.routing.left_to_others.iter();
-    shared.extend(left.map(|earlier| D::from(istio::without_rules(plan, earlier))));
-    // These routes are not for the mesh, so none was extended.
+    shared.extend(left.map(|earlier| Draft::from(istio::without_rules(plan, earlier))));
+    // None of these is among the extended ones, because they are not for the mesh.
     for route in &plan.routing.entries.stripped {
         let stripped = match route.api {
             RouteApi::GatewayApi => gateway_api::entry::strip(plan, route.object),
@@ -117,8 +121,8 @@ impl<'a> Moved<'a> {
     }
 
     /// A route that is attached to copies.
-    fn inside(plan: &'a Plan<'a>, env: &'a Environment<'a>, local: &'a Local<'a>) -> Self {
-        let to = &env.room(local.home).namespace;
-        Self { to, ..Self::beside(plan, env, local.route.object) }
+    fn inside(plan: &'a Plan<'a>, env: &'a Environment<'a>, copy_route: &'a CopyRoute<'a>) -> Self {
+        let to = &env.room(copy_route.home).namespace;
+        Self { to, ..Self::beside(plan, env, copy_route.route.object) }
     }
 }

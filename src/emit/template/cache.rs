@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::host_rules;
 use super::stencil::{Draft, Stencil};
 use super::values::{HoleValues, PreviewValues, names_of};
-use crate::emit::flux::{self, Flux};
+use crate::emit::flux::{Flux, PreviewKustomization};
 use crate::emit::routing::{self, Grant, PreviewRoute, istio};
 use crate::emit::{copy, environment, policies, quota};
 use crate::kube::{Id, Object, marks};
@@ -29,11 +29,11 @@ pub(in crate::emit) enum Part<'p> {
     Namespace {
         /// The room.
         room: &'p Room<'p>,
-        /// Whether another Flux Kustomization applies it.
+        /// Whether another Flux Kustomization applies it too, and owns it.
         owned: bool,
     },
     /// The ConfigMap that tests read in a room.
-    Facts(&'p Room<'p>),
+    ConfigMap(&'p Room<'p>),
     /// The quota of a room.
     Quota(&'p Room<'p>),
     /// The Sidecar of a room.
@@ -49,7 +49,7 @@ pub(in crate::emit) enum Part<'p> {
     /// ReferenceGrants for routes to Services of other namespaces.
     Grants(BTreeSet<Grant<'p>>),
     /// A Flux Kustomization.
-    Flux(flux::Part),
+    Flux(PreviewKustomization),
 }
 
 /// The stencils of a part by [`CacheKey`]; `None` if it cannot be made with marks.
@@ -65,16 +65,16 @@ pub(in crate::emit) struct Parts<'p> {
     pub(in crate::emit) plan: &'p Plan<'p>,
     /// Makes Flux Kustomizations.
     pub(in crate::emit) flux: Flux<'p>,
-    /// Whether stencils can be used: no argument contains a mark. Input cannot.
-    cuts: bool,
+    /// Whether stencils can be used. They cannot if an argument contains a mark; input never does.
+    uses_stencils: bool,
     namespaces: [Cache; 2],
-    facts: Cache,
+    config_maps: Cache,
     /// Whether previews have quotas.
     pub(in crate::emit) has_quota: bool,
     quota: Cache,
     sidecar: Cache,
     grants: Cache,
-    /// By the number of the original.
+    /// By the number of the original object.
     copies: Vec<Cache>,
     /// By the number of the Service.
     aliases: Vec<Cache>,
@@ -99,7 +99,7 @@ fn caches(count: usize) -> Vec<Cache> {
 impl<'p> Parts<'p> {
     pub(in crate::emit) fn new(plan: &'p Plan<'p>, flux: Flux<'p>) -> Self {
         let objects = plan.catalog.objects().map(|object| object.number + 1).max().unwrap_or(0);
-        let cuts = flux.takes_marks();
+        let uses_stencils = flux.takes_marks();
         let routes = PreviewRoute::all(plan).into_iter().map(|route| (route, Cache::default()));
         let routes: Vec<(PreviewRoute<'_>, Cache)> = routes.collect();
         let mut routes_of = vec![Vec::new(); plan.environments.len()];
@@ -111,9 +111,9 @@ impl<'p> Parts<'p> {
         Self {
             plan,
             flux,
-            cuts,
+            uses_stencils,
             namespaces: Default::default(),
-            facts: Cache::default(),
+            config_maps: Cache::default(),
             has_quota: ["hard", "limitRange"].iter().any(|one| plan.config.quota(one).is_some()),
             quota: Cache::default(),
             sidecar: Cache::default(),
@@ -138,15 +138,15 @@ impl<'p> Parts<'p> {
             parts: self,
             env,
             index,
-            fills: self.fills(env),
+            can_fill: self.can_fill(env),
             accounts: OnceCell::new(),
             values: RefCell::new(values),
         }
     }
 
     /// Whether stencils can be filled with the names of a preview.
-    pub(in crate::emit) fn fills(&self, env: &Environment<'_>) -> bool {
-        self.cuts && env.takes_marks()
+    pub(in crate::emit) fn can_fill(&self, env: &Environment<'_>) -> bool {
+        self.uses_stencils && env.takes_marks()
     }
 
     /// The preview with this index and marks in place of its name and namespace. If the baseline has several
@@ -168,8 +168,8 @@ impl<'p> Parts<'p> {
 
     /// The VirtualService with some rules, which many previews share.
     pub(in crate::emit) fn virtual_service<'e>(&'e self, rules: &HostRules<'p>) -> Draft<'e> {
-        let ordinary = || Draft::from(istio::whole(self.plan, rules));
-        let filled = self.cuts.then(|| host_rules::virtual_service(self, rules)).flatten();
+        let ordinary = || Draft::from(istio::virtual_service(self.plan, rules));
+        let filled = self.uses_stencils.then(|| host_rules::virtual_service(self, rules)).flatten();
         if let (true, Some(filled)) = (cfg!(debug_assertions), &filled) {
             assert_eq!(shown(filled, HoleValues::NONE), shown(&ordinary(), HoleValues::NONE));
         }
@@ -180,7 +180,7 @@ impl<'p> Parts<'p> {
     fn cache(&self, part: &Part<'_>) -> Option<&Cache> {
         match part {
             Part::Namespace { owned, .. } => Some(&self.namespaces[usize::from(*owned)]),
-            Part::Facts(_) => Some(&self.facts),
+            Part::ConfigMap(_) => Some(&self.config_maps),
             Part::Quota(_) => Some(&self.quota),
             Part::Sidecar(_) => Some(&self.sidecar),
             Part::Grants(_) => Some(&self.grants),
@@ -189,9 +189,9 @@ impl<'p> Parts<'p> {
             Part::Alias(Alias::Declared(_)) => Some(&self.declared),
             Part::Copy(copied) => self.copies.get(copied.original.number),
             Part::Route(index) => self.routes.get(*index).map(|(_, cache)| cache),
-            Part::Flux(flux::Part::Environment) => Some(&self.environment),
-            Part::Flux(flux::Part::Gate) => Some(&self.gates),
-            Part::Flux(flux::Part::Suite(index)) => self.suites.get(*index),
+            Part::Flux(PreviewKustomization::Environment) => Some(&self.environment),
+            Part::Flux(PreviewKustomization::Gate) => Some(&self.gates),
+            Part::Flux(PreviewKustomization::Suite(index)) => self.suites.get(*index),
         }
     }
 }
@@ -203,7 +203,7 @@ pub(in crate::emit) struct Maker<'m, 'p> {
     env: &'p Environment<'p>,
     index: usize,
     /// Whether stencils can be filled with its name.
-    fills: bool,
+    can_fill: bool,
     /// Its ServiceAccounts by namespace of the baseline, computed when first needed.
     accounts: OnceCell<BTreeMap<&'p str, copy::Accounts<'p>>>,
     /// The values for the holes of its drafts.
@@ -234,14 +234,14 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     fn objects(&self, part: &Part<'_>) -> Vec<Object> {
         let (plan, flux, env) = (self.parts.plan, &self.parts.flux, self.env);
         match part {
-            Part::Facts(room) => {
-                let facts = environment::facts(plan, self.index, room);
-                vec![environment::config_map(plan, env, room, facts)]
+            Part::ConfigMap(room) => {
+                let variables = environment::variables(plan, self.index, room);
+                vec![environment::config_map(plan, env, room, variables)]
             }
             Part::Copy(copied) => {
                 vec![self.copy(env, copied.home, plan.policies.body(env, copied))]
             }
-            Part::Flux(part) => vec![flux.object(*part, env, flux.facts(*part, self.index))],
+            Part::Flux(part) => vec![flux.object(*part, env, flux.values(*part, self.index))],
             _ => self.without_values(part, env),
         }
     }
@@ -251,10 +251,11 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         let (plan, flux) = (self.parts.plan, &self.parts.flux);
         let env = self.parts.marked(self.index);
         Some(match part {
-            Part::Facts(room) => {
-                let facts = environment::facts(plan, self.index, room).into_iter().enumerate();
-                let facts = facts.map(|(n, (key, _))| (key, mark::value(n).into()));
-                vec![environment::config_map(plan, env, env.room(room.baseline), facts.collect())]
+            Part::ConfigMap(room) => {
+                let variables = environment::variables(plan, self.index, room).into_iter();
+                let marked = |(n, (key, _))| (key, mark::value(n).into());
+                let variables = variables.enumerate().map(marked).collect();
+                vec![environment::config_map(plan, env, env.room(room.baseline), variables)]
             }
             Part::Copy(Copied { original, home, body: Body::Changed(changes), .. }) => {
                 vec![self.copy(env, home, changes.mark(&original.node)?)]
@@ -263,9 +264,9 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 vec![self.copy(env, copied.home, plan.policies.body(env, copied))]
             }
             Part::Flux(part) => {
-                let facts = flux.facts(*part, self.index).into_iter().enumerate();
-                let facts = facts.map(|(n, (key, _))| (key, mark::value(n)));
-                vec![flux.object(*part, env, facts.collect())]
+                let values = flux.values(*part, self.index).into_iter().enumerate();
+                let values = values.map(|(n, (key, _))| (key, mark::value(n))).collect();
+                vec![flux.object(*part, env, values)]
             }
             _ => self.without_values(part, env),
         })
@@ -284,7 +285,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             Part::Alias(alias) => vec![environment::alias(plan, env, *alias)],
             Part::Route(index) => self.parts.routes[*index].0.objects(plan, env),
             Part::Grants(grants) => routing::grants(plan, env, grants),
-            Part::Facts(_) | Part::Copy(_) | Part::Flux(_) => Vec::new(),
+            Part::ConfigMap(_) | Part::Copy(_) | Part::Flux(_) => Vec::new(),
         }
     }
 
@@ -306,16 +307,16 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             }
             Part::Quota(room) => key.push(room.baseline),
             Part::Guard(_) => key.extend(self.env.rooms.iter().map(|room| room.baseline)),
-            Part::Facts(room) => {
+            Part::ConfigMap(room) => {
                 key.push(room.baseline);
-                for (name, value) in environment::facts(self.parts.plan, self.index, room) {
+                for (name, value) in environment::variables(self.parts.plan, self.index, room) {
                     values.add_string(&value);
                     key.push(name);
                 }
             }
             Part::Flux(part) => {
                 key.push(self.env.first);
-                for (name, value) in self.parts.flux.facts(*part, self.index) {
+                for (name, value) in self.parts.flux.values(*part, self.index) {
                     values.add_string(&value);
                     key.push(name);
                 }
@@ -351,7 +352,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     pub(in crate::emit) fn drafts(&self, part: &Part<'p>, add: impl FnMut(Draft<'m>)) {
         let others = &mut *self.values.borrow_mut();
         let first = others.count();
-        let cache = self.parts.cache(part).filter(|_| self.fills);
+        let cache = self.parts.cache(part).filter(|_| self.can_fill);
         let stencils = cache.and_then(|cache| {
             let key = self.add_values(part, others);
             cache.get(&key, || cut(&self.marked(part)?)).as_deref()
@@ -360,19 +361,17 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             others.truncate(first);
             return self.objects(part).into_iter().map(Draft::from).for_each(add);
         };
-        let HoleValues { name, namespace, .. } = names_of(self.env);
-        let names = [name, namespace];
-        if !cfg!(debug_assertions) {
-            return stencils.iter().map(|one| one.draft(names, first, others)).for_each(add);
+        let names = names_of(self.env);
+        let draft = |one: &'m Stencil| one.draft([names.name, names.namespace], first, others);
+        // Most parts have one object.
+        let drafts: SmallVec<[Draft<'m>; 1]> = stencils.iter().map(draft).collect();
+        if cfg!(debug_assertions) {
+            let ordinary = self.objects(part).into_iter().map(Draft::from);
+            let shown = |draft: &Draft<'_>| shown(draft, HoleValues { others, ..names });
+            let filled: Vec<(Id, String)> = drafts.iter().map(shown).collect();
+            let ordinary: Vec<(Id, String)> = ordinary.map(|draft| shown(&draft)).collect();
+            assert_eq!(filled, ordinary, "stencils give what is made without them");
         }
-        let drafts: Vec<Draft<'_>> =
-            stencils.iter().map(|one| one.draft(names, first, others)).collect();
-        let ordinary: Vec<Draft<'_>> = self.objects(part).into_iter().map(Draft::from).collect();
-        let values = HoleValues { name: names[0], namespace: names[1], others };
-        let all = |drafts: &[Draft<'_>]| -> Vec<(Id, String)> {
-            drafts.iter().map(|draft| shown(draft, values)).collect()
-        };
-        assert_eq!(all(&drafts), all(&ordinary), "stencils give what is made without them");
         drafts.into_iter().for_each(add);
     }
 }

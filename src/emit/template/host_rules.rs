@@ -17,21 +17,21 @@ const INDENT: usize = 2;
 /// The VirtualService with some rules; `None` if it cannot be a template.
 pub(super) fn virtual_service(parts: &Parts<'_>, rules: &HostRules<'_>) -> Option<Draft<'static>> {
     let plan = parts.plan;
-    let place = mark::value(0);
-    let frame = istio::with_rules(plan, rules, vec![Node::string(&place)]);
+    let rules_mark = mark::value(0);
+    let frame = istio::with_rules(plan, rules, vec![Node::string(&rules_mark)]);
     let mut around = String::new();
     write_document(&mut around, &frame.node);
-    let (before, after) = around.split_once(&format!("{:INDENT$}- {place}\n", ""))?;
+    let (before, after) = around.split_once(&format!("{:INDENT$}- {rules_mark}\n", ""))?;
     let mut text = before.to_owned();
-    let mut alike: Vec<Option<Option<Template>>> = Vec::new();
-    alike.resize_with(rules.derived.len(), || None);
+    let mut templates: Vec<Option<Option<Template>>> = Vec::new();
+    templates.resize_with(rules.derived.len(), || None);
     for &(index, derived) in &rules.previews {
         let env = &plan.environments[index];
         let values = names_of(env);
-        let template = alike[derived].get_or_insert_with(|| {
+        let template = templates[derived].get_or_insert_with(|| {
             Template::cut(&text_of(plan, parts.marked(index), rules, derived))
         });
-        match template.as_ref().filter(|_| parts.fills(env)) {
+        match template.as_ref().filter(|_| parts.can_fill(env)) {
             Some(template) => template.fill(values, 0, &mut text),
             None => text.push_str(&text_of(plan, env, rules, derived)),
         }

@@ -1,7 +1,7 @@
 //! Finds the object of the input that probably makes a missing one: a chart, a build of Flux or Argo CD, an operator.
 //!
-//! The table has what is known of each kind. A custom resource of a kind without a row may make an object of its own
-//! name.
+//! `table` has a row for each kind that is known to make others. A custom resource of another kind may make an object
+//! of its own name.
 
 mod table;
 #[cfg(test)]
@@ -17,13 +17,13 @@ use crate::yaml::Node;
 struct Maker {
     group: &'static str,
     kind: &'static str,
-    /// What to do where something that it makes is missing.
+    /// How what it makes gets into a preview.
     way: Way,
-    /// Annotations of which its objects need one to make its products; none where they need not.
+    /// Annotations: an object makes the products only with one of them. Empty: with or without.
     only_with: &'static [&'static str],
-    /// What they make without such an annotation too.
+    /// What its objects make without such an annotation too.
     anyway: &'static [(&'static str, &'static str)],
-    /// A pattern of the namespace that it makes them in.
+    /// A pattern of the namespace in which its objects make others.
     namespace: &'static str,
     /// The kind of what it makes, empty for any, and a pattern of its name.
     products: &'static [(&'static str, &'static str)],
@@ -63,33 +63,33 @@ impl Maker {
         products.iter().chain(self.anyway)
     }
 
-    /// The namespaces that an object makes things in. Where there are none, nothing says it, and it may be any.
+    /// The namespaces in which an object makes others. If it names none, it may be any.
     fn namespaces<'o>(&self, object: &'o Object) -> impl Iterator<Item = &'o str> {
         let named = values(self.namespace.trim_matches(['{', '}']), object);
         named.filter(|namespace| !namespace.is_empty())
     }
 }
 
-/// How a preview comes to what an object makes.
+/// How an object that another one makes gets into a preview.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// A chart is rendered, and the result is read.
+    /// The user renders the chart and passes the result.
     Chart,
-    /// A folder is built by Flux.
+    /// Flux builds a folder: the user passes it.
     Build,
-    /// Argo CD builds it.
+    /// Argo CD builds it: the user passes the result.
     Argo,
-    /// A controller makes it where its object is.
+    /// A controller makes it in the namespace of the maker.
     Operator,
-    /// A controller makes it in every namespace that it is told to.
+    /// A controller makes it in every namespace that the maker selects.
     Everywhere,
-    /// The object is copied, and makes it again.
+    /// The maker is copied, and the copy makes it again.
     Copied,
-    /// A copy of the object makes it again, where there is one anyhow.
+    /// The maker is copied if a service needs it, and the copy makes it again.
     Again,
-    /// It is made while a pod mounts the object.
+    /// It exists while a pod mounts the maker.
     Mounted,
-    /// What is sealed for its namespace is of no use in another.
+    /// Not at all: it is encrypted for one namespace.
     Sealed,
 }
 
@@ -127,7 +127,7 @@ impl Made<'_> {
         }
     }
 
-    /// What stands at the place of the maker.
+    /// The label for the place of the maker.
     pub(crate) fn label(&self) -> &'static str {
         match self.certainty {
             Certainty::Sure => "makes it in the cluster",
@@ -136,7 +136,7 @@ impl Made<'_> {
         }
     }
 
-    /// What to do, where an object of this kind is missing.
+    /// What to do about a missing object of this kind.
     pub(crate) fn remedy(&self, kind: &str, name: &str) -> String {
         let maker = &self.by.id.name;
         let external = match kind {
@@ -181,7 +181,7 @@ pub(crate) fn may_make(object: &Object) -> bool {
     }
 }
 
-/// The objects that make this one, of those of which it is most certain.
+/// The objects that make this one. If some do so more certainly than others, only these.
 pub(crate) fn makers<'a>(
     objects: impl IntoIterator<Item = &'a Object>,
     wanted: &Id,
@@ -193,8 +193,8 @@ pub(crate) fn makers<'a>(
     all
 }
 
-/// The names of the Services that an object is known to make, and those that a chart probably makes, with the namespace
-/// that it makes them in: its own, unless it says another.
+/// The Services that an object is known to make, and those that a chart probably makes: their namespace and names. The
+/// namespace is that of the object, unless it names another.
 pub(crate) fn services_of(object: &Object) -> Option<(&str, Vec<String>)> {
     let maker = find(&object.id.group, &object.id.kind)?;
     let of_services = |(kind, _): &&(&str, &str)| matches!(*kind, "" | "Service");
@@ -244,7 +244,7 @@ fn find(group: &str, kind: &str) -> Option<&'static Maker> {
     MAKERS.binary_search_by(order).ok().map(|at| &MAKERS[at])
 }
 
-/// Whether an object is a custom resource of a kind of which nothing is known.
+/// Whether an object is a custom resource of a kind without a row.
 fn is_unknown(object: &Object) -> bool {
     // Groups whose objects configure what is there.
     const CONFIGURE: [&str; 9] = [
@@ -263,7 +263,8 @@ fn is_unknown(object: &Object) -> bool {
     group.contains('.') && !configures && kinds::find(group, kind).is_none()
 }
 
-/// What such a custom resource makes: what has its name, and perhaps what begins with it or stands in it.
+/// How certain it is that a custom resource of an unknown kind makes an object. It probably makes one of its own name,
+/// and perhaps one whose name begins with its own or is in its spec.
 fn unknown(object: &Object, wanted: &Id) -> Option<Certainty> {
     let Id { namespace, name, .. } = &object.id;
     if namespace != &wanted.namespace || !is_unknown(object) {
@@ -339,21 +340,21 @@ fn texts<'o>(node: &'o Node, path: &str, out: &mut Vec<&'o str>) {
     };
     match key.strip_suffix("[]") {
         Some(key) => {
-            let items = node.get(key).map(Node::items).unwrap_or_default();
+            let items = node.items_at(&[key]);
             items.iter().for_each(|item| texts(item, rest, out));
         }
         None => node.get(key).into_iter().for_each(|value| texts(value, rest, out)),
     }
 }
 
-/// Every kind of the table that makes something: its group, its kind, and what becomes of what it makes.
+/// The rows for the documentation: group, kind, how what it makes gets into a preview, and what it makes.
 pub(crate) fn table() -> impl Iterator<Item = (&'static str, &'static str, Way, Vec<String>)> {
     let rows = MAKERS.iter().filter(|maker| !maker.products.is_empty());
     rows.map(|maker| {
         let products = maker.products.iter().chain(maker.anyway);
-        let words = |(kind, pattern): &(&str, &str)| {
+        let described = |(kind, pattern): &(&str, &str)| {
             format!("{} `{pattern}`", if kind.is_empty() { "anything" } else { kind })
         };
-        (maker.group, maker.kind, maker.way, products.map(words).collect())
+        (maker.group, maker.kind, maker.way, products.map(described).collect())
     })
 }

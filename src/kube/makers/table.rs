@@ -250,7 +250,7 @@ pub(super) static MAKERS: &[Maker] = &[
         .makes(&[(CONFIG_MAP, "{name}"), (SECRET, "{name}")]),
 ];
 
-/// By which cert-manager makes a Certificate of something else.
+/// The annotations that make cert-manager create a Certificate for an object.
 const CERT_MANAGER: &[&str] =
     &["cert-manager.io/cluster-issuer", "cert-manager.io/issuer", "kubernetes.io/tls-acme"];
 
@@ -267,7 +267,7 @@ const CHART: &[(&str, &str)] = &[
     (ANY, "*"),
 ];
 
-/// The operator of Crunchy Data, and Percona's, which is made of it.
+/// The operator of Crunchy Data, and that of Percona, which is based on it.
 const CRUNCHY: &[(&str, &str)] = &[
     (SECRET, "{name}-pguser-*"),
     (SECRET, "{name}-cluster-cert"),

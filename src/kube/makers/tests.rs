@@ -77,8 +77,8 @@ fn an_operator_makes_what_its_row_says() {
     ];
     for (api, kind, spec, wanted, name, certainty) in rows {
         let object = object(api, kind, "db", spec);
-        let found = said(&object, wanted, name).map(|(certainty, _)| certainty);
-        assert_eq!(found, Some(certainty), "{kind} {wanted} {name}");
+        let made = said(&object, wanted, name).map(|(certainty, _)| certainty);
+        assert_eq!(made, Some(certainty), "{kind} {wanted} {name}");
         assert_eq!(said(&object, wanted, "other"), None, "{kind}");
     }
     let certificate = object("cert-manager.io/v1", "Certificate", "tls", json!({}));
@@ -89,18 +89,18 @@ fn an_operator_makes_what_its_row_says() {
 fn a_chart_probably_makes_what_begins_with_its_release_and_perhaps_all_else() {
     use Certainty::{Conceivable, Likely};
     let release = |spec| object("helm.toolkit.fluxcd.io/v2", "HelmRelease", "search", spec);
-    let found = |spec, name| said(&release(spec), "Service", name);
+    let makes = |spec, name| said(&release(spec), "Service", name);
     for name in ["search", "search-api"] {
-        assert_eq!(found(json!({}), name), Some((Likely, Way::Chart)), "{name}");
+        assert_eq!(makes(json!({}), name), Some((Likely, Way::Chart)), "{name}");
     }
-    assert_eq!(found(json!({}), "cart"), Some((Conceivable, Way::Chart)));
+    assert_eq!(makes(json!({}), "cart"), Some((Conceivable, Way::Chart)));
     let named = json!({"releaseName": "es", "values": {"fullnameOverride": "find"}});
     for name in ["es", "es-data", "find", "find-x"] {
-        assert_eq!(found(named.clone(), name), Some((Likely, Way::Chart)), "{name}");
+        assert_eq!(makes(named.clone(), name), Some((Likely, Way::Chart)), "{name}");
     }
-    assert_eq!(found(json!({"targetNamespace": "other"}), "search"), None);
+    assert_eq!(makes(json!({"targetNamespace": "other"}), "search"), None);
     let there = json!({"targetNamespace": "shop"});
-    assert_eq!(found(there, "shop-search"), Some((Likely, Way::Chart)));
+    assert_eq!(makes(there, "shop-search"), Some((Likely, Way::Chart)));
     let flux = |spec| object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "infra", spec);
     assert_eq!(said(&flux(json!({})), "Secret", "db"), Some((Conceivable, Way::Build)));
     assert_eq!(said(&flux(json!({"targetNamespace": "infra"})), "Secret", "db"), None);
@@ -160,16 +160,16 @@ fn services_are_made_in_the_namespace_that_their_maker_says() {
 #[test]
 fn an_unknown_custom_resource_makes_what_has_its_name() {
     use Certainty::{Likely, Possible};
-    let found = |api, kind, spec, name| {
+    let makes = |api, kind, spec, name| {
         said(&object(api, kind, "db", spec), "Secret", name).map(|(certainty, _)| certainty)
     };
     let own = "databases.example.com/v1";
-    assert_eq!(found(own, "Postgres", json!({}), "db"), Some(Likely));
-    assert_eq!(found(own, "Postgres", json!({}), "db-password"), Some(Possible));
+    assert_eq!(makes(own, "Postgres", json!({}), "db"), Some(Likely));
+    assert_eq!(makes(own, "Postgres", json!({}), "db-password"), Some(Possible));
     let written = json!({"writeConnectionSecretToRef": {"name": "conn"}});
-    assert_eq!(found(own, "Postgres", written, "conn"), Some(Likely));
-    assert_eq!(found(own, "Postgres", json!({"output": "conn"}), "conn"), Some(Possible));
-    assert_eq!(found(own, "Postgres", json!({}), "dbs"), None);
+    assert_eq!(makes(own, "Postgres", written, "conn"), Some(Likely));
+    assert_eq!(makes(own, "Postgres", json!({"output": "conn"}), "conn"), Some(Possible));
+    assert_eq!(makes(own, "Postgres", json!({}), "dbs"), None);
     for (api, kind) in [
         ("v1", "ConfigMap"),
         ("apps/v1", "Deployment"),
@@ -177,6 +177,6 @@ fn an_unknown_custom_resource_makes_what_has_its_name() {
         ("networking.istio.io/v1", "DestinationRule"),
         ("monitoring.coreos.com/v1", "ServiceMonitor"),
     ] {
-        assert_eq!(found(api, kind, json!({}), "db"), None, "{kind}");
+        assert_eq!(makes(api, kind, json!({}), "db"), None, "{kind}");
     }
 }

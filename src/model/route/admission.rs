@@ -8,9 +8,8 @@ use crate::kube::{Object, gateway};
 use crate::model::{Catalog, selector};
 use crate::yaml::Node;
 
-/// Why a listener of a Gateway refuses routes of this kind and namespace, if it does, in words that follow the name
-/// of the Gateway. A Namespace that is not in the input may have any labels, and a label with a variable of Flux may
-/// have any value.
+/// Why a listener of a Gateway refuses a route, if it does. The text follows the name of the Gateway. What is not known
+/// counts as accepted: the labels of a Namespace that is not in the input, and labels with a variable of Flux.
 pub(crate) fn refusal<'a>(
     listener: &'a Node,
     gateway: &Object,

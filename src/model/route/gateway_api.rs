@@ -5,8 +5,8 @@
 //! route for one backend that it cannot convert.
 
 use super::admission::{is_raw, refusal};
-use super::gateways::{Binding, Listener, is_secure, port_number};
-use super::istio::Seen;
+use super::gateways::{BoundGateway, Listener, is_secure, port_number};
+use super::istio::Visibility;
 use super::{Destination, Reader, Redirect};
 use crate::kube::{Object, gateway, istio};
 use crate::model::{Catalog, Home, ServiceName};
@@ -63,7 +63,7 @@ impl Reader for GatewayApi {
         rules.flat_map(|rule| modifiers(rule, "requestHeaderModifier")).collect()
     }
 
-    fn answer_changes<'a>(&self, rule: &'a Node) -> Vec<&'a Node> {
+    fn response_changes<'a>(&self, rule: &'a Node) -> Vec<&'a Node> {
         modifiers(rule, "responseHeaderModifier").collect()
     }
 
@@ -86,20 +86,20 @@ impl Reader for GatewayApi {
     }
 
     fn hosts<'a>(&self, route: &'a Object) -> Vec<&'a str> {
-        let hosts = route.node.at(&["spec", self.host_field()]).map(Node::items);
-        hosts.unwrap_or_default().iter().filter_map(Node::text).collect()
+        let hosts = route.node.items_at(&["spec", self.host_field()]);
+        hosts.iter().filter_map(Node::text).collect()
     }
 
     fn host_field(&self) -> &'static str {
         "hostnames"
     }
 
-    fn bindings<'a>(&self, route: &'a Object) -> Vec<Binding<'a>> {
+    fn bound_gateways<'a>(&self, route: &'a Object) -> Vec<BoundGateway<'a>> {
         let gateways = parents(route).iter();
         let gateways = gateways.filter(|one| kind_of_parent(one) == (gateway::GROUP, "Gateway"));
         let bound = gateways.filter_map(|one| {
             let namespace = one.text_at(&["namespace"]).unwrap_or(&route.id.namespace);
-            Some(Binding {
+            Some(BoundGateway {
                 gateway: (namespace, one.text_at(&["name"])?),
                 section: one.text_at(&["sectionName"]),
                 port: port_of(one),
@@ -109,7 +109,7 @@ impl Reader for GatewayApi {
     }
 
     fn listeners<'a>(&self, gateway: &'a Object, _: &str) -> Vec<Listener<'a>> {
-        let all = gateway.node.at(&["spec", "listeners"]).map(Node::items).unwrap_or_default();
+        let all = gateway.node.items_at(&["spec", "listeners"]);
         all.iter().map(listener).collect()
     }
 
@@ -135,8 +135,8 @@ impl Reader for GatewayApi {
         parents(route).iter().any(|parent| kind_of_parent(parent) == ("", "Service"))
     }
 
-    fn seen<'a>(&self, _: &'a Object) -> Seen<'a> {
-        Seen::Everywhere
+    fn visibility<'a>(&self, _: &'a Object) -> Visibility<'a> {
+        Visibility::Everywhere
     }
 }
 
@@ -160,10 +160,10 @@ fn listener(node: &Node) -> Listener<'_> {
 
 /// The parentRefs of a route.
 pub(crate) fn parents(route: &Object) -> &[Node] {
-    route.node.at(&["spec", "parentRefs"]).map(Node::items).unwrap_or_default()
+    route.node.items_at(&["spec", "parentRefs"])
 }
 
-/// Group and kind of a parentRef. Without a group the API's own is meant, also for a Service.
+/// Group and kind of a parentRef. A missing group is that of the Gateway API, even for a Service.
 pub(crate) fn kind_of_parent(parent: &Node) -> (&str, &str) {
     let group = parent.text_at(&["group"]).unwrap_or(gateway::GROUP);
     (group, parent.text_at(&["kind"]).unwrap_or("Gateway"))
@@ -345,17 +345,17 @@ fn is_known(kind: (&str, &str)) -> bool {
 
 /// The rules of a route.
 pub(crate) fn rules(route: &Object) -> &[Node] {
-    route.node.at(&["spec", "rules"]).map(Node::items).unwrap_or_default()
+    route.node.items_at(&["spec", "rules"])
 }
 
 /// The backends of a rule.
 pub(crate) fn backends(rule: &Node) -> &[Node] {
-    rule.get("backendRefs").map(Node::items).unwrap_or_default()
+    rule.items_at(&["backendRefs"])
 }
 
 /// The filters of a rule or of a backend.
 pub(crate) fn filters(node: &Node) -> &[Node] {
-    node.get("filters").map(Node::items).unwrap_or_default()
+    node.items_at(&["filters"])
 }
 
 /// The weight of a backend.

@@ -11,12 +11,12 @@ use crate::model::Catalog;
 use crate::yaml::Node;
 
 /// Namespace and name of a Gateway.
-pub(crate) type Name<'a> = (&'a str, &'a str);
+pub(crate) type GatewayId<'a> = (&'a str, &'a str);
 
 /// The Gateways of the input, by their name and API.
 #[derive(Debug, Default)]
 pub(crate) struct Gateways<'a> {
-    named: BTreeMap<Name<'a>, BTreeMap<RouteApi, &'a Object>>,
+    named: BTreeMap<GatewayId<'a>, BTreeMap<RouteApi, &'a Object>>,
 }
 
 /// The result of looking for a Gateway that a route or an entry names.
@@ -30,30 +30,28 @@ pub(crate) enum Hit<'a> {
     Absent,
 }
 
-/// A way into a Gateway: a listener of the Gateway API, or a server of Istio.
+/// A listener of a Gateway: in Istio it is called a server.
 #[derive(Debug)]
 pub(crate) struct Listener<'a> {
-    /// Its tree.
     pub(crate) node: &'a Node,
-    /// The names by which routes and clones refer to it.
+    /// The names by which a parentRef or an entry can refer to it.
     pub(super) names: [Option<&'a str>; 2],
     /// The hosts that it accepts, exact or with a star in front; empty: all.
     pub(crate) hosts: Vec<&'a str>,
-    /// Its port.
     pub(crate) port: Option<u16>,
     /// Whether clients speak TLS to it.
     pub(crate) secure: bool,
     /// Whether it reads HTTP requests, which routes can tell apart.
     pub(crate) reads_http: bool,
-    /// Whether it sends every client on to HTTPS, whatever routes say.
+    /// Whether it redirects every client to HTTPS, whatever routes say.
     pub(crate) only_redirects: bool,
 }
 
 /// A Gateway that a route binds to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Binding<'a> {
-    /// It is in the input.
-    pub(crate) gateway: Name<'a>,
+pub(crate) struct BoundGateway<'a> {
+    /// Its namespace and name.
+    pub(crate) gateway: GatewayId<'a>,
     /// The listener that a parentRef names.
     pub(crate) section: Option<&'a str>,
     /// The port that a parentRef names.
@@ -63,7 +61,7 @@ pub(crate) struct Binding<'a> {
 impl<'a> Gateways<'a> {
     /// The Gateways of a catalogue.
     pub(crate) fn of(catalog: &'a Catalog<'a>) -> Self {
-        let mut named: BTreeMap<Name<'_>, BTreeMap<RouteApi, &Object>> = BTreeMap::new();
+        let mut named: BTreeMap<GatewayId<'_>, BTreeMap<RouteApi, &Object>> = BTreeMap::new();
         for object in catalog.objects() {
             if let Some(api) = RouteApi::of_gateway(object) {
                 let name = (object.id.namespace.as_str(), object.id.name.as_str());
@@ -74,7 +72,7 @@ impl<'a> Gateways<'a> {
     }
 
     /// The Gateway of this name that routes of this API can bind to.
-    pub(crate) fn find(&self, name: Name<'_>, api: RouteApi) -> Hit<'a> {
+    pub(crate) fn find(&self, name: GatewayId<'_>, api: RouteApi) -> Hit<'a> {
         let Some(all) = self.named.get(&name) else {
             return Hit::Absent;
         };
@@ -83,16 +81,16 @@ impl<'a> Gateways<'a> {
     }
 }
 
-/// Whether Istio serves a Gateway of the Gateway API: its class says so or, without the class, the name of one that
-/// Istio creates itself.
+/// Whether Istio serves a Gateway of the Gateway API. The controller of its class decides or, if the class is not in
+/// the input, the name of the class.
 /// See <https://istio.io/latest/docs/tasks/traffic-management/ingress/gateway-api/#automated-deployment>.
 pub(crate) fn is_of_istio(gateway: &Object, catalog: &Catalog<'_>) -> bool {
-    const OWN: [&str; 4] = ["istio", "istio-east-west", "istio-remote", "istio-waypoint"];
+    const CLASSES: [&str; 4] = ["istio", "istio-east-west", "istio-remote", "istio-waypoint"];
     let name = gateway.node.text_at(&["spec", "gatewayClassName"]).unwrap_or_default();
     let mut classes = catalog.of_kind(gateway::GROUP, "GatewayClass");
     let class = classes.find(|class| class.id.name == name);
     let controller = class.and_then(|class| class.node.text_at(&["spec", "controllerName"]));
-    controller.map_or(OWN.contains(&name), |controller| controller.starts_with("istio.io/"))
+    controller.map_or(CLASSES.contains(&name), |controller| controller.starts_with("istio.io/"))
 }
 
 impl Listener<'_> {
@@ -101,7 +99,7 @@ impl Listener<'_> {
         name.is_empty() || self.names.contains(&Some(name))
     }
 
-    /// Whether it accepts requests for some host that this one, exact or a wildcard, covers.
+    /// Whether it accepts requests for some host that this host covers, which may be a wildcard.
     pub(crate) fn is_open_to(&self, host: &str) -> bool {
         self.hosts.is_empty() || self.hosts.iter().any(|one| meet(one, host))
     }
@@ -166,10 +164,11 @@ mod tests {
         let spec = json!({"gateways": ["mesh", "a", "./b", "infra/c", "d.infra", "e.infra.svc.cluster.local"]});
         let route = object(istio_kind::GROUP, "VirtualService", spec);
         let route = Route::of(&route).expect("a route");
-        let found: Vec<Name<'_>> = route.bindings().into_iter().map(|one| one.gateway).collect();
+        let names: Vec<GatewayId<'_>> =
+            route.bound_gateways().into_iter().map(|one| one.gateway).collect();
         let expected =
             [("shop", "a"), ("shop", "b"), ("infra", "c"), ("infra", "d"), ("infra", "e")];
-        assert_eq!(found, expected);
+        assert_eq!(names, expected);
     }
 
     #[test]

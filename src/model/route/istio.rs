@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::gateway_api::Ignored;
-use super::gateways::{Binding, Listener, Name, is_secure, port_number};
+use super::gateways::{BoundGateway, GatewayId, Listener, is_secure, port_number};
 use super::{Destination, Reader, Redirect};
 use crate::kube::{Object, marks};
 use crate::model::{Catalog, Home, ServiceName};
@@ -49,7 +49,7 @@ impl Reader for Istio {
         route: &Object,
         home: Home<'a>,
     ) -> Vec<Destination<'a>> {
-        let mirrors = rule.get("mirrors").map(Node::items).unwrap_or_default();
+        let mirrors = rule.items_at(&["mirrors"]);
         let wrapped = routes(rule).iter().chain(mirrors);
         let all = wrapped.filter_map(|one| one.get("destination")).chain(rule.get("mirror"));
         let read = |one: &'a Node| {
@@ -69,7 +69,7 @@ impl Reader for Istio {
         nodes.filter_map(|node| node.at(&["headers", "request"])).collect()
     }
 
-    fn answer_changes<'a>(&self, rule: &'a Node) -> Vec<&'a Node> {
+    fn response_changes<'a>(&self, rule: &'a Node) -> Vec<&'a Node> {
         let nodes = routes(rule).iter().chain([rule]);
         nodes.filter_map(|node| node.at(&["headers", "response"])).collect()
     }
@@ -106,10 +106,10 @@ impl Reader for Istio {
         "hosts"
     }
 
-    fn bindings<'a>(&self, route: &'a Object) -> Vec<Binding<'a>> {
+    fn bound_gateways<'a>(&self, route: &'a Object) -> Vec<BoundGateway<'a>> {
         let names = texts(route, "gateways").filter(|name| *name != MESH);
-        let gateways = names.map(|name| resolved(name, route));
-        gateways.map(|gateway| Binding { gateway, section: None, port: None }).collect()
+        let gateways = names.map(|name| gateway_name(name, route));
+        gateways.map(|gateway| BoundGateway { gateway, section: None, port: None }).collect()
     }
 
     fn listeners<'a>(&self, gateway: &'a Object, namespace: &str) -> Vec<Listener<'a>> {
@@ -143,8 +143,8 @@ impl Reader for Istio {
         is_mesh(route)
     }
 
-    fn seen<'a>(&self, route: &'a Object) -> Seen<'a> {
-        Seen::of(route)
+    fn visibility<'a>(&self, route: &'a Object) -> Visibility<'a> {
+        Visibility::of(route)
     }
 }
 
@@ -158,7 +158,7 @@ pub(crate) fn is_host_header(name: &str) -> bool {
 
 /// Resolves the name of a Gateway in a VirtualService: `namespace/name`, `./name`, a name in its own namespace or, in
 /// the old form, `name.namespace` with the rest of a service's host. See `resolveGatewayName` in Istio.
-pub(crate) fn resolved<'a>(name: &'a str, route: &'a Object) -> Name<'a> {
+pub(crate) fn gateway_name<'a>(name: &'a str, route: &'a Object) -> GatewayId<'a> {
     let home = route.id.namespace.as_str();
     match (name.split_once('/'), name.split_once('.')) {
         (Some((".", name)), _) => (home, name),
@@ -170,7 +170,7 @@ pub(crate) fn resolved<'a>(name: &'a str, route: &'a Object) -> Name<'a> {
 
 /// A server of a Gateway; `None` if it is not open to VirtualServices of this namespace.
 fn server<'a>(node: &'a Node, gateway: &Object, namespace: &str) -> Option<Listener<'a>> {
-    let all = node.get("hosts").map(Node::items).unwrap_or_default().iter().filter_map(Node::text);
+    let all = node.items_at(&["hosts"]).iter().filter_map(Node::text);
     let open = all.filter_map(|host| match host.split_once('/') {
         None => Some(host),
         Some(("*", host)) => Some(host),
@@ -191,16 +191,16 @@ fn server<'a>(node: &'a Node, gateway: &Object, namespace: &str) -> Option<Liste
     (!server.hosts.is_empty()).then_some(server)
 }
 
-/// The protocols of servers that read no HTTP requests. With TLS, also where they end it.
+/// The protocols of servers that read no HTTP requests. A server of the protocol TLS reads none even if it ends TLS.
 const RAW: [&str; 6] = ["TLS", "TCP", "UDP", "MONGO", "MYSQL", "REDIS"];
 
-/// Whether a server leaves TLS to what it forwards to: `IsPassThroughServer` in `pkg/config/gateway/gateway.go`.
+/// Whether a server forwards TLS as it is: `IsPassThroughServer` in `pkg/config/gateway/gateway.go`.
 fn passes_through(server: &Node) -> bool {
     let mode = server.text_at(&["tls", "mode"]).unwrap_or_default();
     ["PASSTHROUGH", "AUTO_PASSTHROUGH"].contains(&mode)
 }
 
-/// Why no http rule of a VirtualService holds at a server, in words that follow the name of its Gateway.
+/// Why no http rule of a VirtualService applies at a server, if so. The text follows the name of its Gateway.
 fn server_refusal<'a>(server: &Listener<'a>) -> Option<Ignored<'a>> {
     if server.only_redirects {
         return Some(Ignored {
@@ -219,8 +219,7 @@ fn server_refusal<'a>(server: &Listener<'a>) -> Option<Ignored<'a>> {
 }
 
 fn texts<'a>(object: &'a Object, field: &str) -> impl Iterator<Item = &'a str> {
-    let list = object.node.at(&["spec", field]).map(Node::items).unwrap_or_default();
-    list.iter().filter_map(Node::text)
+    object.node.items_at(&["spec", field]).iter().filter_map(Node::text)
 }
 
 /// Whether a VirtualService applies to sidecars: it names no gateway, or `mesh` among them.
@@ -239,26 +238,26 @@ pub(crate) fn hosts(object: &Object) -> impl Iterator<Item = &str> {
     texts(object, "hosts")
 }
 
-/// The HTTP rules of a VirtualService without those of previews of other sets.
+/// The HTTP rules of a VirtualService, without those that sets of previews added.
 pub(crate) fn http(object: &Object) -> impl DoubleEndedIterator<Item = &Node> {
     marks::rules_of_users(object)
 }
 
 /// A section of a VirtualService: `http`, `tcp` or `tls`.
 pub(crate) fn section<'a>(object: &'a Object, name: &str) -> &'a [Node] {
-    object.node.at(&["spec", name]).map(Node::items).unwrap_or_default()
+    object.node.items_at(&["spec", name])
 }
 
 /// The namespaces whose sidecars see a VirtualService.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Seen<'a> {
+pub(crate) enum Visibility<'a> {
     /// All of them.
     Everywhere,
     /// These.
     In(BTreeSet<&'a str>),
 }
 
-impl<'a> Seen<'a> {
+impl<'a> Visibility<'a> {
     /// Reads `exportTo`. Without it, the mesh's default is taken to be everywhere.
     pub(crate) fn of(object: &'a Object) -> Self {
         let home = object.id.namespace.as_str();
@@ -288,29 +287,29 @@ impl<'a> Seen<'a> {
 
 /// The `exportTo` of a clone that is seen by those who see the original. It is in the same namespace.
 pub(crate) fn export_to(object: &Object) -> Vec<String> {
-    match Seen::of(object) {
-        Seen::Everywhere => vec!["*".to_owned()],
-        Seen::In(_) => texts(object, "exportTo").map(str::to_owned).collect(),
+    match Visibility::of(object) {
+        Visibility::Everywhere => vec!["*".to_owned()],
+        Visibility::In(_) => texts(object, "exportTo").map(str::to_owned).collect(),
     }
 }
 
-/// The precedence of a VirtualService among those for the same host, for sidecars of a namespace; lower comes first:
-/// private to the namespace, exported to it by name, exported to all.
-pub(crate) fn turn(object: &Object, namespace: &str) -> Option<u8> {
-    match Seen::of(object) {
-        Seen::Everywhere => Some(2),
+/// The precedence of a VirtualService among those for the same host, for sidecars of a namespace. 0, in the namespace
+/// itself and not exported to all, comes first, then 1, exported to it by name, then 2, exported to all.
+pub(crate) fn precedence(object: &Object, namespace: &str) -> Option<u8> {
+    match Visibility::of(object) {
+        Visibility::Everywhere => Some(2),
         seen if !seen.includes(namespace) => None,
-        Seen::In(_) => Some(u8::from(object.id.namespace != namespace)),
+        Visibility::In(_) => Some(u8::from(object.id.namespace != namespace)),
     }
 }
 
 /// Whether there are sidecars for which only the age of two VirtualServices decides which one counts.
 pub(crate) fn are_rivals(a: &Object, b: &Object) -> bool {
-    match (Seen::of(a), Seen::of(b)) {
-        (Seen::Everywhere, Seen::Everywhere) => true,
-        (Seen::In(ours), Seen::In(theirs)) => {
-            ours.intersection(&theirs).any(|namespace| turn(a, namespace) == turn(b, namespace))
-        }
+    match (Visibility::of(a), Visibility::of(b)) {
+        (Visibility::Everywhere, Visibility::Everywhere) => true,
+        (Visibility::In(ours), Visibility::In(theirs)) => ours
+            .intersection(&theirs)
+            .any(|namespace| precedence(a, namespace) == precedence(b, namespace)),
         _ => false,
     }
 }
@@ -343,7 +342,7 @@ pub(crate) const SOURCE: [&str; 2] = ["sourceNamespace", "sourceLabels"];
 
 /// Whether a match can apply at a sidecar.
 pub(crate) fn is_for_mesh(one: &Node) -> bool {
-    let gateways = one.get("gateways").map(Node::items).unwrap_or_default();
+    let gateways = one.items_at(&["gateways"]);
     gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() == Some("mesh"))
 }
 
@@ -354,18 +353,18 @@ pub(crate) fn is_on_port(one: &Node, port: u16) -> bool {
 
 /// Whether a match can apply at a gateway.
 pub(crate) fn is_for_gateway(one: &Node) -> bool {
-    let gateways = one.get("gateways").map(Node::items).unwrap_or_default();
+    let gateways = one.items_at(&["gateways"]);
     gateways.is_empty() || gateways.iter().any(|gateway| gateway.text() != Some("mesh"))
 }
 
 /// The matches of a rule.
 pub(crate) fn matches(rule: &Node) -> &[Node] {
-    rule.get("match").map(Node::items).unwrap_or_default()
+    rule.items_at(&["match"])
 }
 
 /// The destinations of a rule, with their weights.
 pub(crate) fn routes(rule: &Node) -> &[Node] {
-    rule.get("route").map(Node::items).unwrap_or_default()
+    rule.items_at(&["route"])
 }
 
 /// The hosts of the destinations of a rule.
@@ -389,8 +388,8 @@ mod tests {
     #[test]
     fn a_match_of_the_mesh_says_so_where_gateways_are_bound_too() {
         let object = object("shop", json!({"hosts": ["cart"], "gateways": ["mesh", "public"]}));
-        let entry = json!({"match": [{"port": 80}, {"gateways": ["public"]}, {"sourceLabels": {"a": "b"}}]});
-        let matches = mesh_matches(&object, &Node::from_json(entry)).expect("some hold");
+        let rule = json!({"match": [{"port": 80}, {"gateways": ["public"]}, {"sourceLabels": {"a": "b"}}]});
+        let matches = mesh_matches(&object, &Node::from_json(rule)).expect("some hold");
         assert_eq!(matches.len(), 2);
         assert!(matches[0].get("gateways").is_some());
         // With a gateway named, the labels would count for nothing.
@@ -400,8 +399,8 @@ mod tests {
     #[test]
     fn the_source_counts_for_nothing_where_a_gateway_is_named() {
         let object = object("shop", json!({"hosts": ["cart"]}));
-        let entry = json!({"match": [{"gateways": ["mesh"], "sourceNamespace": "web"}]});
-        let matches = mesh_matches(&object, &Node::from_json(entry)).expect("one holds");
+        let rule = json!({"match": [{"gateways": ["mesh"], "sourceNamespace": "web"}]});
+        let matches = mesh_matches(&object, &Node::from_json(rule)).expect("one holds");
         assert!(matches[0].entries().is_empty());
     }
 
@@ -411,13 +410,13 @@ mod tests {
         let private = object("shop", json!({"exportTo": ["."]}));
         let by_name = object("shop", json!({"exportTo": ["shop", "web"]}));
         let exported = object("web", json!({"exportTo": ["shop"]}));
-        assert_eq!(turn(&private, "shop"), Some(0));
-        assert_eq!(turn(&by_name, "shop"), Some(0));
-        assert_eq!(turn(&exported, "shop"), Some(1));
-        assert_eq!(turn(&all, "shop"), Some(2));
-        assert_eq!(turn(&private, "web"), None);
+        assert_eq!(precedence(&private, "shop"), Some(0));
+        assert_eq!(precedence(&by_name, "shop"), Some(0));
+        assert_eq!(precedence(&exported, "shop"), Some(1));
+        assert_eq!(precedence(&all, "shop"), Some(2));
+        assert_eq!(precedence(&private, "web"), None);
         assert!(are_rivals(&all, &all) && are_rivals(&private, &by_name));
         assert!(!are_rivals(&all, &private) && !are_rivals(&by_name, &exported));
-        assert_eq!(turn(&object("shop", json!({"exportTo": ["~"]})), "shop"), None);
+        assert_eq!(precedence(&object("shop", json!({"exportTo": ["~"]})), "shop"), None);
     }
 }

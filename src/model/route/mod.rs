@@ -1,7 +1,7 @@
 //! Routes of the baseline, read as the mesh and its Gateways follow them.
 //!
 //! Each API has a file here with a [`Reader`], which says what its objects mean. Later stages ask the reader of a
-//! [`Route`], and look into the object only where they handle one API.
+//! [`Route`]. Only code for one API looks into the object.
 
 pub(crate) mod admission;
 pub(crate) mod gateway_api;
@@ -12,18 +12,16 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use self::gateway_api::Ignored;
-use self::gateways::{Binding, Listener};
-use self::istio::Seen;
+use self::gateways::{BoundGateway, Listener};
+use self::istio::Visibility;
 use crate::kube::{Object, RouteApi};
 use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
 
-/// An object of an API of routes, with that API.
+/// A route of the input.
 #[derive(Debug, Clone, Copy)]
 pub struct Route<'a> {
-    /// Its API.
     pub api: RouteApi,
-    /// The object.
     pub object: &'a Object,
 }
 
@@ -59,21 +57,21 @@ impl<'a> Route<'a> {
     }
 
     /// The Gateways that it binds to.
-    pub(crate) fn bindings(&self) -> Vec<Binding<'a>> {
-        reader(self.api).bindings(self.object)
+    pub(crate) fn bound_gateways(&self) -> Vec<BoundGateway<'a>> {
+        reader(self.api).bound_gateways(self.object)
     }
 }
 
-/// What a rule sends requests to, or copies of them.
+/// A backend or a mirror of a rule.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Destination<'a> {
     /// The name or host.
     pub(crate) host: &'a Node,
-    /// Whether it is a host, which Istio completes where it has no dot.
+    /// Whether it is a host, which Istio completes if it has no dot, and not the name of an object.
     pub(crate) is_host: bool,
     /// The service of the baseline that it means.
     pub(crate) service: Option<ServiceName<'a>>,
-    /// The port, where one is written.
+    /// The port, if one is written.
     pub(crate) port: Option<&'a Node>,
 }
 
@@ -106,7 +104,7 @@ pub(crate) trait Reader: Sync {
         home: Home<'a>,
     ) -> Option<ServiceName<'a>>;
 
-    /// Everything that a rule of a route sends requests to, with its mirrors.
+    /// The backends and mirrors of a rule.
     fn destinations<'a>(
         &self,
         rule: &'a Node,
@@ -114,11 +112,11 @@ pub(crate) trait Reader: Sync {
         home: Home<'a>,
     ) -> Vec<Destination<'a>>;
 
-    /// All changes of request headers that a route makes in the mesh, in rules and in backends.
+    /// The header modifiers for requests in all rules and backends of a route that apply in the mesh.
     fn request_changes<'a>(&self, route: &'a Object) -> Vec<&'a Node>;
 
-    /// All changes of response headers that a rule and its backends make.
-    fn answer_changes<'a>(&self, rule: &'a Node) -> Vec<&'a Node>;
+    /// The header modifiers for responses in a rule and its backends.
+    fn response_changes<'a>(&self, rule: &'a Node) -> Vec<&'a Node>;
 
     /// The redirects of a rule.
     fn redirects<'a>(&self, rule: &'a Node) -> Vec<Redirect<'a>>;
@@ -136,7 +134,7 @@ pub(crate) trait Reader: Sync {
     fn host_field(&self) -> &'static str;
 
     /// The Gateways that a route binds to.
-    fn bindings<'a>(&self, route: &'a Object) -> Vec<Binding<'a>>;
+    fn bound_gateways<'a>(&self, route: &'a Object) -> Vec<BoundGateway<'a>>;
 
     /// The HTTP listeners of a Gateway of this API for routes of a namespace.
     fn listeners<'a>(&self, gateway: &'a Object, namespace: &str) -> Vec<Listener<'a>>;
@@ -144,7 +142,7 @@ pub(crate) trait Reader: Sync {
     /// Whether a route can name the listener that it binds to.
     fn names_listeners(&self) -> bool;
 
-    /// Why a listener refuses a route, apart from its hosts, if it does.
+    /// Why a listener refuses a route for other reasons than its hosts, if it does.
     fn refusal<'a>(
         &self,
         listener: &Listener<'a>,
@@ -160,7 +158,7 @@ pub(crate) trait Reader: Sync {
     fn is_for_mesh(&self, route: &Object) -> bool;
 
     /// The namespaces whose proxies see a route.
-    fn seen<'a>(&self, route: &'a Object) -> Seen<'a>;
+    fn visibility<'a>(&self, route: &'a Object) -> Visibility<'a>;
 }
 
 /// The reader of an API.
@@ -174,7 +172,6 @@ pub(crate) fn reader(api: RouteApi) -> &'static dyn Reader {
 /// A redirect of a rule.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Redirect<'a> {
-    /// Its tree.
     pub(crate) node: &'a Node,
     /// The host that it leads to, if it names one.
     pub(crate) host: Option<&'a Node>,
@@ -183,8 +180,8 @@ pub(crate) struct Redirect<'a> {
 }
 
 /// The response headers that a rule or one of its backends sets, by name.
-pub(crate) fn answer_headers(api: RouteApi, rule: &Node) -> Vec<(&str, &Node)> {
-    let changes = reader(api).answer_changes(rule).into_iter();
+pub(crate) fn response_headers(api: RouteApi, rule: &Node) -> Vec<(&str, &Node)> {
+    let changes = reader(api).response_changes(rule).into_iter();
     let lists =
         changes.flat_map(|change| ["set", "add"].into_iter().filter_map(|it| change.get(it)));
     let headers = lists.flat_map(|list| {

@@ -10,7 +10,7 @@ use super::outcomes::outcomes;
 use super::{TRUST, World, calls, original};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi, gateway};
-use crate::model::route::gateways::{Gateways, Hit, Name, is_of_istio};
+use crate::model::route::gateways::{GatewayId, Gateways, Hit, is_of_istio};
 use crate::model::{Catalog, ServiceName, pod_labels, selects};
 use crate::plan::Plan;
 use crate::plan::policies::Estate;
@@ -31,7 +31,7 @@ struct Served {
 }
 
 /// What leads from the public's Gateways, and from one of previews, to services.
-type Ways<'p> = BTreeMap<(Name<'p>, Name<'p>, RouteApi), BTreeSet<ServiceName<'p>>>;
+type Ways<'p> = BTreeMap<(GatewayId<'p>, GatewayId<'p>, RouteApi), BTreeSet<ServiceName<'p>>>;
 
 /// Reports each policy once.
 pub(super) fn check<'p, 'a>(
@@ -77,7 +77,7 @@ impl Served {
     fn of(
         catalog: &Catalog<'_>,
         gateways: &Gateways<'_>,
-        (namespace, name): Name<'_>,
+        (namespace, name): GatewayId<'_>,
         api: RouteApi,
     ) -> Option<Self> {
         let object = match gateways.find((namespace, name), api) {

@@ -14,7 +14,7 @@ use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::istio::ROOT_NAMESPACE;
 use crate::kube::{Object, RouteApi};
 use crate::model::mesh::injects;
-use crate::model::waypoint::{Named, Waypoint};
+use crate::model::waypoint::{Waypoint, WaypointName};
 use crate::model::{Catalog, Mesh, Service, ServiceName, pod_labels, pod_spec, selects};
 use crate::plan::environment::Environment;
 use crate::plan::routing::Routing;
@@ -40,7 +40,7 @@ pub(crate) struct Guard<'a> {
 #[derive(Debug)]
 pub(crate) struct Others<'a> {
     /// Its waypoint.
-    pub(crate) waypoint: Named<'a>,
+    pub(crate) waypoint: WaypointName<'a>,
     /// The accounts of the same preview.
     pub(crate) accounts: BTreeSet<Account<'a>>,
     /// The namespaces whose proxies pass by waypoints.
@@ -176,7 +176,7 @@ fn targets(policy: &Object) -> Vec<&Node> {
 pub(in crate::plan) fn holds_for(
     policy: &Object,
     service: &Service<'_>,
-    waypoint: Named<'_>,
+    waypoint: WaypointName<'_>,
 ) -> bool {
     let (namespace, home) = (policy.id.namespace.as_str(), &service.object.id.namespace);
     targets(policy).into_iter().any(|target| {
@@ -226,7 +226,7 @@ fn ports(catalog: &Catalog<'_>, service: &Service<'_>) -> BTreeSet<String> {
 }
 
 /// The warning that pods do not let in the waypoint. istiod may add that for pods that use a waypoint, and copies do not.
-fn refused(said: &Said<'_>, service: &Service<'_>, waypoint: Named<'_>) -> Diagnostic {
+fn refused(said: &Said<'_>, service: &Service<'_>, waypoint: WaypointName<'_>) -> Diagnostic {
     let name = service.name();
     let message = format!(
         "{} does not let in the waypoint of {name} with all that it sends: what it leads to a copy is refused, as in the \

@@ -1,5 +1,5 @@
-//! Checks that every preview host has one owner: a Gateway merges two routes for the same host, and if both match a
-//! request, the older one wins.
+//! Checks that each preview host belongs to one preview and one way in. A Gateway merges two routes for the same host,
+//! and if both match a request, the older one wins.
 //! See <https://gateway-api.sigs.k8s.io/guides/api-design/#hostnames>.
 //!
 //! Only equal hosts are refused. A wildcard of the input that covers preview hosts is usual, and an exact host takes
@@ -9,20 +9,20 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use super::entries::{Planned, Way, fill};
+use super::entries::{Planned, WayIn, fill};
 use super::planner::planner;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::meta::is_substituted;
 use crate::kube::{Object, RouteApi, gateway};
 use crate::model::Catalog;
 use crate::model::route::gateway_api::Ignored;
-use crate::model::route::gateways::{Gateways, Hit, Listener, Name, listeners};
+use crate::model::route::gateways::{GatewayId, Gateways, Hit, Listener, listeners};
 use crate::model::route::{Route, reader};
 use crate::spec::Config;
 use crate::validate::is_label_text;
 use crate::yaml::Node;
 
-/// Reports hosts of previews that something else has too.
+/// Reports preview hosts that are not unique, are no DNS names, or have no listener.
 pub(super) fn check<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
@@ -41,7 +41,7 @@ pub(super) fn check<'a>(
         let taken = taken.get(&gateway).into_iter().flatten();
         for (host, owner) in taken {
             let here = patterns.iter().filter_map(|pattern| names.get(preview_in(pattern, host)?));
-            report.extend(here.min().map(|&index| of_the_input(config, index, host, owner)));
+            report.extend(here.min().map(|&index| taken_by_input(config, index, host, owner)));
         }
         check_previews(config, &patterns, report);
         report.extend(patterns.iter().filter_map(|pattern| too_long(config, pattern)));
@@ -104,13 +104,13 @@ fn check_listeners(
     }
 }
 
-/// Reports hosts of previews that are no DNS names, because of what the original ones have in them.
+/// Reports preview hosts that are no DNS names because of the names of their originals.
 fn check_names(all: &[Planned<'_>], report: &mut Report) {
     let mut seen = BTreeSet::new();
     for (number, Planned { ways, .. }) in all.iter().enumerate() {
         for way in ways {
             let hosts = way.hosts.iter().map(|(host, pattern)| (host, pattern.of("preview")));
-            // Another finding is about lengths.
+            // `too_long` checks lengths.
             let wrong = hosts.filter(|(_, host)| !host.split('.').all(is_label_text));
             for (original, host) in wrong {
                 if seen.insert((number, &way.route.object.id, host.clone())) {
@@ -123,7 +123,7 @@ fn check_names(all: &[Planned<'_>], report: &mut Report) {
 
 fn no_dns_name(number: usize, route: Route<'_>, original: &str, host: &str) -> Diagnostic {
     let field = reader(route.api).host_field();
-    let written = items(&route.object.node, &["spec", field]).iter().find(|one| {
+    let written = route.object.node.items_at(&["spec", field]).iter().find(|one| {
         let text = one.text().unwrap_or_default().trim_end_matches('.');
         !original.starts_with('*') && text.eq_ignore_ascii_case(original)
     });
@@ -148,8 +148,7 @@ fn no_dns_name(number: usize, route: Route<'_>, original: &str, host: &str) -> D
     Diagnostic::new(&code::BAD_NAME, message, help).at(place, "makes no DNS name")
 }
 
-/// The hosts of this pattern that no name server knows: a part may have 63 characters. The longest name of a
-/// preview speaks for the others.
+/// The finding that hosts of this pattern are too long for DNS. Only the preview with the longest name is checked.
 fn too_long(config: &Config, pattern: &str) -> Option<Diagnostic> {
     let previews = config.previews.spec.previews.iter().enumerate();
     let (index, preview) = previews.rev().max_by_key(|(_, preview)| preview.name.len())?;
@@ -168,8 +167,8 @@ fn too_long(config: &Config, pattern: &str) -> Option<Diagnostic> {
 }
 
 /// The hosts of previews at each Gateway, with `{preview}` in them.
-fn patterns<'a>(all: &[Planned<'a>]) -> BTreeMap<Name<'a>, BTreeSet<String>> {
-    let mut by_gateway: BTreeMap<Name<'_>, BTreeSet<String>> = BTreeMap::new();
+fn patterns<'a>(all: &[Planned<'a>]) -> BTreeMap<GatewayId<'a>, BTreeSet<String>> {
+    let mut by_gateway: BTreeMap<GatewayId<'_>, BTreeSet<String>> = BTreeMap::new();
     for Planned { entry, ways } in all {
         let gateway = (entry.gateway.namespace.as_str(), entry.gateway.name.as_str());
         let hosts = ways.iter().flat_map(|way| &way.hosts);
@@ -188,7 +187,8 @@ fn preview_in<'h>(pattern: &str, host: &'h str) -> Option<&'h str> {
     (pattern.replace("{preview}", name) == host).then_some(name)
 }
 
-fn of_the_input(config: &Config, index: usize, host: &str, owner: &Object) -> Diagnostic {
+/// The finding that a route of the input has a preview host.
+fn taken_by_input(config: &Config, index: usize, host: &str, owner: &Object) -> Diagnostic {
     let name = &config.previews.spec.previews[index].name;
     let message =
         format!("`{name}` would get the host {host}, which {} has at the same Gateway", owner.id);
@@ -201,7 +201,7 @@ fn of_the_input(config: &Config, index: usize, host: &str, owner: &Object) -> Di
 /// Reports hosts that two previews would have for different routes.
 fn check_previews(config: &Config, patterns: &BTreeSet<String>, report: &mut Report) {
     let mut seen: HashMap<String, usize, RandomState> = HashMap::default();
-    for pattern in that_may_meet(patterns) {
+    for pattern in that_may_clash(patterns) {
         for (index, preview) in config.previews.spec.previews.iter().enumerate() {
             let host = fill(pattern, &preview.name);
             let Some(&first) = seen.get(&host) else {
@@ -223,9 +223,9 @@ fn check_previews(config: &Config, patterns: &BTreeSet<String>, report: &mut Rep
     }
 }
 
-/// The patterns of which names could make a host that they make of another one: what stands before and behind
-/// the name must fit that of some other. Of many hosts each is looked at once.
-fn that_may_meet(patterns: &BTreeSet<String>) -> impl Iterator<Item = &str> {
+/// The patterns that can give two previews the same host. For that, the texts before and behind `{preview}` must each
+/// begin or end like those of another pattern. There may be many patterns, so they are not compared in pairs.
+fn that_may_clash(patterns: &BTreeSet<String>) -> impl Iterator<Item = &str> {
     let around = |pattern: &'_ String| {
         let (before, rest) = pattern.split_once("{preview}")?;
         let behind = rest.rsplit("{preview}").next().unwrap_or(rest);
@@ -238,13 +238,13 @@ fn that_may_meet(patterns: &BTreeSet<String>) -> impl Iterator<Item = &str> {
             behind.push((right, index));
         }
     }
-    let (left, right) = (that_continue(before), that_continue(behind));
+    let (left, right) = (with_common_prefix(before), with_common_prefix(behind));
     let fits = move |index: &usize| left.contains(index) && right.contains(index);
     patterns.iter().enumerate().filter(move |(index, _)| fits(index)).map(|(_, one)| one.as_str())
 }
 
-/// The numbers of the texts that begin with another one, or that another one begins with.
-fn that_continue(mut texts: Vec<(String, usize)>) -> HashSet<usize> {
+/// The indices of the texts that are a prefix of another text, or have another one as a prefix.
+fn with_common_prefix(mut texts: Vec<(String, usize)>) -> HashSet<usize> {
     texts.sort();
     let (mut numbers, mut open): (HashSet<usize>, Vec<&(String, usize)>) = Default::default();
     for one in &texts {
@@ -260,8 +260,8 @@ fn that_continue(mut texts: Vec<(String, usize)>) -> HashSet<usize> {
 /// The exact hosts of routes of the input, other sets' too, at each Gateway.
 fn hosts_of_input<'a>(
     catalog: &'a Catalog<'a>,
-) -> BTreeMap<Name<'a>, BTreeMap<String, &'a Object>> {
-    let mut by_gateway: BTreeMap<Name<'_>, BTreeMap<String, &Object>> = BTreeMap::new();
+) -> BTreeMap<GatewayId<'a>, BTreeMap<String, &'a Object>> {
+    let mut by_gateway: BTreeMap<GatewayId<'_>, BTreeMap<String, &Object>> = BTreeMap::new();
     for object in catalog.objects().chain(catalog.others()) {
         for (gateway, hosts) in hosts_of(catalog, object) {
             let exact = hosts.into_iter().filter(|host| !host.contains('*'));
@@ -275,12 +275,11 @@ fn hosts_of_input<'a>(
     by_gateway
 }
 
-fn items<'a>(node: &'a Node, keys: &[&str]) -> &'a [Node] {
-    node.at(keys).map(Node::items).unwrap_or_default()
-}
-
 /// The hosts of a route at each Gateway that it is bound to.
-fn hosts_of<'a>(catalog: &'a Catalog<'a>, object: &'a Object) -> Vec<(Name<'a>, Vec<&'a str>)> {
+fn hosts_of<'a>(
+    catalog: &'a Catalog<'a>,
+    object: &'a Object,
+) -> Vec<(GatewayId<'a>, Vec<&'a str>)> {
     match RouteApi::of(object) {
         Some(api) => planner(api).hosts_at_gateways(catalog, object),
         None if object.is(gateway::GROUP, "TLSRoute") => of_parents(catalog, object),
@@ -292,28 +291,28 @@ fn hosts_of<'a>(catalog: &'a Catalog<'a>, object: &'a Object) -> Vec<(Name<'a>, 
 pub(super) fn of_parents<'a>(
     catalog: &'a Catalog<'a>,
     object: &'a Object,
-) -> Vec<(Name<'a>, Vec<&'a str>)> {
+) -> Vec<(GatewayId<'a>, Vec<&'a str>)> {
     let home = object.id.namespace.as_str();
     let named: Vec<&str> =
-        items(&object.node, &["spec", "hostnames"]).iter().filter_map(Node::text).collect();
-    let parents = items(&object.node, &["spec", "parentRefs"]).iter();
+        object.node.items_at(&["spec", "hostnames"]).iter().filter_map(Node::text).collect();
+    let parents = object.node.items_at(&["spec", "parentRefs"]).iter();
     let bound = parents.filter_map(|parent| {
         let (gateway, listeners) = gateway_of(catalog, parent, home, !named.is_empty())?;
-        // A route without hosts answers for those of its listeners.
+        // A route without hosts applies to those of its listeners.
         let all = if named.is_empty() { listeners } else { named.clone() };
         Some((gateway, all))
     });
     bound.collect()
 }
 
-/// The Gateway that a parentRef leads to, maybe through a ListenerSet, and the hosts of the listeners
-/// that it means, which are looked up only for a route that has not `named` its own.
+/// The Gateway of a parentRef, perhaps through a ListenerSet, and the hosts of its listeners that the parentRef is for.
+/// If the route has `named` hosts itself, those of a Gateway's listeners are not looked up.
 fn gateway_of<'a>(
     catalog: &'a Catalog<'a>,
     parent: &'a Node,
     home: &'a str,
     named: bool,
-) -> Option<(Name<'a>, Vec<&'a str>)> {
+) -> Option<(GatewayId<'a>, Vec<&'a str>)> {
     let namespace = parent.text_at(&["namespace"]).unwrap_or(home);
     let name = parent.text_at(&["name"])?;
     let kind = parent.text_at(&["kind"]).unwrap_or("Gateway");
@@ -325,7 +324,7 @@ fn gateway_of<'a>(
         object.id.kind == kind && object.id.namespace == namespace && object.id.name == name
     });
     let section = parent.text_at(&["sectionName"]);
-    let listeners = object.map(|object| items(&object.node, &["spec", "listeners"]));
+    let listeners = object.map(|object| object.node.items_at(&["spec", "listeners"]));
     let meant = listeners.unwrap_or_default().iter().filter(|listener| {
         section.is_none_or(|section| listener.text_at(&["name"]) == Some(section))
     });
@@ -341,12 +340,12 @@ fn gateway_of<'a>(
     }
 }
 
-/// Reports original hosts that the template makes one and that do not do the same: one way is for all hosts
-/// for which the rules of a route are the same.
+/// Reports original hosts with different rules for which the template gives the same preview host. Hosts with the same
+/// rules are in the same way in. Also reports entries with the same Gateway and host.
 fn check_originals(config: &Config, all: &[Planned<'_>], report: &mut Report) {
     let mut seen = BTreeSet::new();
     for (number, Planned { entry, ways }) in all.iter().enumerate() {
-        let mut originals: BTreeMap<String, BTreeMap<&str, Vec<&Way<'_>>>> = BTreeMap::new();
+        let mut originals: BTreeMap<String, BTreeMap<&str, Vec<&WayIn<'_>>>> = BTreeMap::new();
         for way in ways {
             for (host, pattern) in &way.hosts {
                 let of_preview = originals.entry(pattern.of("preview")).or_default();
@@ -367,41 +366,40 @@ fn check_originals(config: &Config, all: &[Planned<'_>], report: &mut Report) {
     }
 }
 
-/// Two of the original hosts of one preview host whose ways in are not the same.
+/// The finding that two original hosts get the same preview host and have different ways in.
 fn collapsed(
     config: &Config,
     number: usize,
-    hosts: &BTreeMap<&str, Vec<&Way<'_>>>,
+    hosts: &BTreeMap<&str, Vec<&WayIn<'_>>>,
 ) -> Option<Diagnostic> {
     let (first, first_ways) = hosts.first_key_value()?;
-    let has = |ways: &[&Way<'_>], way: &Way<'_>| ways.iter().any(|one| std::ptr::eq(*one, way));
+    let has = |ways: &[&WayIn<'_>], way: &WayIn<'_>| ways.iter().any(|one| std::ptr::eq(*one, way));
     let (host, ways) = hosts.iter().find(|(_, ways)| {
         ways.len() != first_ways.len() || !ways.iter().all(|way| has(first_ways, way))
     })?;
-    // One that only one of the two has tells them apart.
-    let (mut one, mut other) = ((*first, *first_ways.first()?), (*host, *ways.first()?));
+    // A way in that only one of the two has shows the difference.
+    let (mut one, mut other) = (first_ways.first()?.route, ways.first()?.route);
     if let Some(way) = ways.iter().find(|way| !has(first_ways, way)) {
-        other.1 = way;
+        other = way.route;
     } else if let Some(way) = first_ways.iter().find(|way| !has(ways, way)) {
-        one.1 = way;
+        one = way.route;
     }
-    let message = match one.1.route.id == other.1.route.id {
+    let message = match one.id == other.id {
         true => format!(
-            "{} has other rules for {} than for {}, which get the same preview host",
-            one.1.route.id, one.0, other.0
+            "{} has other rules for {first} than for {host}, which get the same preview host",
+            one.id
         ),
-        false => format!(
-            "{} ({}) and {} ({}) get the same preview host",
-            one.1.route.id, one.0, other.1.route.id, other.0
-        ),
+        false => {
+            format!("{} ({first}) and {} ({host}) get the same preview host", one.id, other.id)
+        }
     };
     let help = "tell them apart with {host} or {hash}, as in {preview}-{host}.example.com";
     let path = format!("spec.routing.entries[{number}].host");
     let finding = config.finding(&code::HOST_COLLISION, path, message, help);
-    let finding = finding.also(one.1.route.place(), "one route is here");
-    Some(match one.1.route.id == other.1.route.id {
+    let finding = finding.also(one.place(), "one route is here");
+    Some(match one.id == other.id {
         true => finding,
-        false => finding.also(other.1.route.place(), "the other here"),
+        false => finding.also(other.place(), "the other here"),
     })
 }
 
@@ -421,8 +419,8 @@ mod tests {
     fn hosts_meet_only_where_what_is_around_the_names_fits() {
         let meet = |one: &str, other: &str| {
             let patterns = BTreeSet::from([one, other].map(str::to_owned));
-            let found: Vec<&str> = that_may_meet(&patterns).collect();
-            found.contains(&one) && found.contains(&other)
+            let clashing: Vec<&str> = that_may_clash(&patterns).collect();
+            clashing.contains(&one) && clashing.contains(&other)
         };
         assert!(meet("{preview}-shop.x", "{preview}-a-shop.x"));
         assert!(meet("a-{preview}.x", "{preview}.x"));

@@ -1,14 +1,13 @@
 //! Routes of previews: for each host of the baseline, which rules are derived for which preview.
 //!
-//! In go the baseline's routes and what each preview affects. Out comes a [`Routing`], which lists for every object
-//! to write its rules, and where each of their backends leads. This file decides which API a service uses, and which
-//! routes contradict each other. `ports` says which ports can be routed, [`bound`] which VirtualService a host uses,
-//! `unfollowed` which routes are not followed. The rules are derived in [`gateway_api`] and [`istio`], their backends
-//! decided in [`swap`], and the ways in from outside in [`entries`].
+//! In go the baseline's routes and what each preview affects. Out comes a [`Routing`]: the rules of every object to
+//! write, and the backends of every rule. This file decides which API a service uses, and which routes contradict each
+//! other. `ports` decides which ports can be routed, `virtual_services` finds the VirtualService of a host, and
+//! `unfollowed` reports routes that previews cannot follow. [`gateway_api`] and [`istio`] derive the rules, [`swap`]
+//! decides their backends, and [`entries`] plans the ways in from outside.
 //!
 //! Always true: a service is routed by one API only, and a rule with a copy as a backend has only copies.
 
-pub(crate) mod bound;
 pub(crate) mod entries;
 pub(crate) mod gateway_api;
 mod hosts;
@@ -19,6 +18,7 @@ mod ports;
 mod precedence;
 pub(crate) mod swap;
 mod unfollowed;
+mod virtual_services;
 mod waypoints;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -30,12 +30,12 @@ use swap::Swapped;
 use waypoints::Unread;
 
 use super::environment::Environment;
-use crate::diagnostic::{Diagnostic, Report, code};
+use crate::diagnostic::{Diagnostic, Place, Report, code};
 use crate::kube::{Id, Object, RouteApi};
 use crate::limits::{OutputLimits, flag, or_raise};
 use crate::model::route::Route;
 use crate::model::{Catalog, Mesh, Service, ServiceName};
-use crate::spec::Config;
+use crate::spec::{Config, RoutingKey};
 
 /// Everything about routes that will be emitted.
 #[derive(Debug, Default)]
@@ -43,13 +43,14 @@ pub struct Routing<'a> {
     /// The routes that lead calls inside the mesh to copies, sorted by service.
     pub mesh: Vec<MeshRoutes<'a>>,
     /// Routes attached to copies.
-    pub local: Vec<Local<'a>>,
+    pub copy_routes: Vec<CopyRoute<'a>>,
     /// Ways in from outside.
     pub entries: entries::Entries<'a>,
     /// VirtualServices of an earlier run that only other sets still need.
     pub left_to_others: Vec<&'a Object>,
-    /// How many rules are derived in all, and how many pairs of rules were compared for it.
+    /// The number of derived rules, with their matches and backends.
     rules: usize,
+    /// The number of pairs of matches that were compared.
     pairs: usize,
     /// The VirtualServices that are extended.
     extended: BTreeSet<&'a Id>,
@@ -60,9 +61,9 @@ pub struct Routing<'a> {
 /// The routes that lead calls of a service to copies.
 #[derive(Debug)]
 pub enum MeshRoutes<'a> {
-    /// Routes of a service and port that each of some previews has.
+    /// Routes of one service and port, for all previews that affect the same services.
     GatewayApi(gateway_api::PreviewRoutes<'a>),
-    /// The rules of all previews for a host, which stand in one VirtualService.
+    /// The VirtualService of one host, with the rules of all previews.
     Istio(istio::HostRules<'a>),
 }
 
@@ -88,12 +89,12 @@ impl<'a> Routing<'a> {
     /// Every rule that is derived from one of the user's.
     pub(crate) fn derived(&self) -> impl Iterator<Item = &Swapped<'a>> {
         let mesh = self.mesh.iter().flat_map(MeshRoutes::derived);
-        let local = self.local.iter().flat_map(Local::rules);
-        mesh.chain(local).chain(self.entries.clones.iter().flat_map(|clone| &clone.rules))
+        let to_copies = self.copy_routes.iter().flat_map(CopyRoute::rules);
+        mesh.chain(to_copies).chain(self.entries.clones.iter().flat_map(|clone| &clone.rules))
     }
 
-    /// The finding that more rules or pairs are needed than the limits allow, if so.
-    fn over(&self, limits: &OutputLimits) -> Option<Diagnostic> {
+    /// The finding that a limit is exceeded, if one is.
+    fn limit_finding(&self, limits: &OutputLimits) -> Option<Diagnostic> {
         let (message, help) = if self.rules > limits.rules {
             (
                 format!(
@@ -117,11 +118,10 @@ impl<'a> Routing<'a> {
     }
 }
 
-/// A route of affected services, attached to their copies in each of some previews.
+/// A route of the baseline that is attached to copies, for all previews that affect the same of its services.
 #[derive(Debug)]
-pub struct Local<'a> {
-    /// The previews, by the index of their environment. Of the services that the route answers for or
-    /// chooses they affect the same.
+pub struct CopyRoute<'a> {
+    /// The previews, as indices of environments.
     pub environments: Vec<usize>,
     /// The original.
     pub route: Route<'a>,
@@ -142,7 +142,7 @@ pub enum Attached<'a> {
     Istio(istio::Attached<'a>),
 }
 
-impl<'a> Local<'a> {
+impl<'a> CopyRoute<'a> {
     fn rules(&self) -> Vec<&Swapped<'a>> {
         match &self.attached {
             Attached::GatewayApi(attached) => attached.rules.iter().collect(),
@@ -151,7 +151,7 @@ impl<'a> Local<'a> {
     }
 }
 
-/// The routes of the baseline, by service.
+/// What routes are planned from: the routes of the baseline by service, and the previews.
 pub(super) struct RouteIndex<'a, 'e> {
     pub(super) config: &'a Config,
     pub(super) catalog: &'a Catalog<'a>,
@@ -170,7 +170,7 @@ pub(super) fn plan<'a>(
     limits: &OutputLimits,
     report: &mut Report,
 ) -> Routing<'a> {
-    // Sorted at the end: before that, each is looked up many times.
+    // A hash map while it is filled, because each service is looked up for many previews. It is sorted below.
     let mut affecting: HashMap<ServiceName<'_>, Vec<usize>, RandomState> = HashMap::default();
     for (index, env) in environments.iter().enumerate() {
         for name in &env.affected {
@@ -196,11 +196,11 @@ pub(super) fn plan<'a>(
             continue;
         }
         index.check_controllers(service, report);
-        if let Some(routes) = index.speaking(service, report) {
+        if let Some(routes) = index.routes_of_one_api(service, report) {
             let mut to = Planning { index: &index, routing: &mut routing, report };
             routes.plan(&mut to, service, &involved);
         }
-        if let Some(finding) = routing.over(limits) {
+        if let Some(finding) = routing.limit_finding(limits) {
             report.push(finding.at(service.object.place(), "limit reached with this service"));
             return routing;
         }
@@ -208,7 +208,7 @@ pub(super) fn plan<'a>(
     index.report_unread(&unread, report);
     routing.left_to_others = istio::left_to_others(config, catalog, &routing);
     index.check_rollouts(&routing, report);
-    index.plan_local(&mut routing, report);
+    index.plan_copy_routes(&mut routing, report);
     index.plan_entries(&mut routing, report);
     index.check_unreached(&routing, report);
     routing
@@ -220,7 +220,7 @@ impl<'a> RouteIndex<'a, '_> {
         let left = self.limits.rules.saturating_sub(routing.rules);
         routing.entries = entries::plan(self.config, self.catalog, self.environments, left, report);
         routing.rules = routing.rules.saturating_add(routing.entries.size);
-        if let Some(finding) = routing.over(self.limits) {
+        if let Some(finding) = routing.limit_finding(self.limits) {
             let path = "spec.routing.entries";
             let place = self.config.place(path);
             report.push(finding.at(place, "limit reached with these").field(path));
@@ -255,8 +255,9 @@ impl<'a> RouteIndex<'a, '_> {
         involved
     }
 
-    /// The routes of a service, all of one API; `None` if they contradict each other.
-    fn speaking(
+    /// The routes of the API that routes a service. If routes contradict each other, that is reported, and there are
+    /// none.
+    fn routes_of_one_api(
         &self,
         service: &Service<'a>,
         report: &mut Report,
@@ -305,7 +306,7 @@ impl<'a> RouteIndex<'a, '_> {
         self.apis.iter().find(|(other, _)| *other == api).map(|(_, routes)| routes.as_ref())
     }
 
-    /// The finding that a service has a route of Istio's API, where the mesh is not one of sidecars.
+    /// The finding that a service has a route of an API that the mesh does not follow.
     fn not_followed(&self, service: ServiceName<'_>, route: &Object) -> Diagnostic {
         let mesh = self.catalog.mesh.name();
         let message = format!(
@@ -316,7 +317,7 @@ impl<'a> RouteIndex<'a, '_> {
         conflict(message, help, route)
     }
 
-    /// The finding that another set routes a service by another API than the one that is required.
+    /// The finding that another set routes a service by an API other than the required one.
     fn of_another_set(
         &self,
         service: ServiceName<'_>,
@@ -334,15 +335,15 @@ impl<'a> RouteIndex<'a, '_> {
         Some(conflict(message, help.to_owned(), route))
     }
 
-    /// Plans the routes that are attached to copies: those of the affected services themselves.
+    /// Plans the routes that are attached to copies: the routes of the affected services.
     ///
-    /// In ambient mode the copies have no waypoint that would read them.
-    fn plan_local(&self, routing: &mut Routing<'a>, report: &mut Report) {
+    /// In ambient mode there are none, because copies have no waypoint that would read them.
+    fn plan_copy_routes(&self, routing: &mut Routing<'a>, report: &mut Report) {
         if self.catalog.mesh == Mesh::Ambient {
             report.extend(self.not_attached());
             return;
         }
-        // By the route, and by the namespace of the baseline into whose rooms it is attached.
+        // By the route and the namespace of the baseline whose copies it is attached to.
         let mut attached: BTreeMap<(&Id, &'a str), (Route<'a>, BTreeSet<ServiceName<'a>>)> =
             BTreeMap::new();
         for &service in self.affecting.keys() {
@@ -355,27 +356,27 @@ impl<'a> RouteIndex<'a, '_> {
         for ((_, home), (route, services)) in attached {
             let planner = planner(route.api);
             report.extend(planner.not_attached(route.object));
-            let name = self.local_name(route.object, home);
+            let name = self.copy_route_name(route.object, home);
             let involved = services.iter().flat_map(|service| &self.affecting[service]).copied();
             let involved: BTreeSet<usize> = involved.collect();
             let mut named = route.chosen(self.catalog.home);
             named.extend(&services);
-            for (affected, environments) in alike(self.environments, involved, &named) {
+            for (affected, environments) in group_by_affected(self.environments, involved, &named) {
                 // Calls from inside the preview reach copies of `unrouted` services too.
                 let is_copied = |name: ServiceName<'_>| affected.binary_search(&name).is_ok();
                 let services: BTreeSet<ServiceName<'_>> =
                     affected.iter().copied().filter(|name| services.contains(name)).collect();
                 let attached = planner.attach(self, route, &services, &is_copied);
                 let name = name.clone();
-                let local = |attached| Local { environments, route, home, name, attached };
-                routing.local.extend(attached.map(local));
+                let copy_route = |attached| CopyRoute { environments, route, home, name, attached };
+                routing.copy_routes.extend(attached.map(copy_route));
             }
         }
     }
 
-    /// The name of a route that is attached to copies of a namespace of the baseline: its own. One of another namespace
-    /// has that behind it where a namesake may be attached beside it.
-    fn local_name(&self, route: &Object, home: &str) -> String {
+    /// The name of a route that is attached to copies of the namespace `home`: that of the original. If the original is
+    /// in another namespace and its name is not unique, this namespace is appended.
+    fn copy_route_name(&self, route: &Object, home: &str) -> String {
         let (name, namespace) = (&route.id.name, &route.id.namespace);
         let mut all = self.catalog.of_kind(&route.id.group, &route.id.kind);
         let foreign = namespace != home;
@@ -393,22 +394,35 @@ fn is_unrouted(config: &Config, service: ServiceName<'_>) -> bool {
     facts.is_some_and(|facts| facts.unrouted)
 }
 
+/// Whether a header carries the key.
+fn carries_key(key: &RoutingKey, header: &str) -> bool {
+    header.eq_ignore_ascii_case(&key.header)
+        || !key.baggage.is_empty() && header.eq_ignore_ascii_case("baggage")
+}
+
+/// The finding that a match of a route names a header that carries the key.
+fn matches_key(route: &Object, header: &str, place: Place, label: &str) -> Diagnostic {
+    let header = header.to_ascii_lowercase();
+    let message = format!("{} matches the header `{header}`, which carries the key", route.id);
+    let help = "choose another spec.routing.key, or remove the match from the route";
+    Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(place, label)
+}
+
 fn conflict(message: String, help: String, route: &Object) -> Diagnostic {
     Diagnostic::new(&code::ROUTE_CONFLICT, message, help).at(route.place(), "routes this host")
 }
 
-/// Groups previews by which of some services they affect, because decisions about these services are the same for
-/// each group.
-fn alike<'a>(
+/// Groups previews by which of these services they affect. Decisions about the services are the same for a whole group.
+fn group_by_affected<'a>(
     environments: &[Environment<'a>],
     involved: impl IntoIterator<Item = usize>,
     services: &BTreeSet<ServiceName<'a>>,
 ) -> BTreeMap<Vec<ServiceName<'a>>, Vec<usize>> {
-    let mut alike: BTreeMap<Vec<ServiceName<'_>>, Vec<usize>> = BTreeMap::new();
+    let mut groups: BTreeMap<Vec<ServiceName<'_>>, Vec<usize>> = BTreeMap::new();
     for index in involved {
         let affected = &environments[index].affected;
         let some = services.iter().copied().filter(|service| affected.contains(service)).collect();
-        alike.entry(some).or_default().push(index);
+        groups.entry(some).or_default().push(index);
     }
-    alike
+    groups
 }

@@ -28,7 +28,7 @@ fn disjoint(a: &Node, b: &Node) -> bool {
     };
     let differ =
         |keys: &[&str]| matches!((a.text_at(keys), b.text_at(keys)), (Some(a), Some(b)) if a != b);
-    let headers = a.get("headers").map(Node::entries).unwrap_or_default();
+    let headers = a.entries_at(&["headers"]);
     let by_header = headers.iter().any(|(name, _)| differ(&["headers", &name.text, "exact"]));
     paths || differ(&["method", "exact"]) || differ(&["port"]) || by_header
 }

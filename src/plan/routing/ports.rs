@@ -1,5 +1,5 @@
-//! Decides what of an affected service can be routed: its ports, its address, and whether something else makes routes
-//! for its host.
+//! Decides which ports of an affected service can be routed and whether its copy gets a cluster IP. Reports controllers
+//! that make or change the routes of its host.
 
 use super::{RouteIndex, Routing};
 use crate::diagnostic::{Code, Diagnostic, Report, code, first_of};
@@ -35,8 +35,8 @@ impl<'a> RouteIndex<'a, '_> {
         report.extend(left_ports(&left));
     }
 
-    /// A proxy sends a call to a headless Service to the address that the client resolved, so a copy is
-    /// reached by its cluster IP or not at all.
+    /// Gives the copy of a headless Service a cluster IP, or reports why that cannot be. A proxy sends a call to a
+    /// headless Service to the address that the client resolved, so no route could lead to a headless copy.
     /// See <https://istio.io/latest/docs/ops/configuration/traffic-management/traffic-routing/>.
     fn check_headless(
         &self,
@@ -58,7 +58,7 @@ impl<'a> RouteIndex<'a, '_> {
             report.push(finding.at(node.place, "calls go straight to pods"));
             return;
         }
-        // It selects workloads of its namespace alone.
+        // The workloads are of the Service's namespace, so the name is enough.
         let governs = |object: &Object| {
             object.id.kind == "StatefulSet"
                 && object.node.text_at(&["spec", "serviceName"]) == Some(name)
@@ -88,7 +88,8 @@ impl<'a> RouteIndex<'a, '_> {
         report.push(finding.at(node.place, "a route cannot lead to a headless copy"));
     }
 
-    /// Controllers that make the routes of a service: Flagger's are not in the input.
+    /// Reports a Canary of Flagger that makes routes for a service. They are made in the cluster and are not in the
+    /// input.
     pub(super) fn check_controllers(&self, service: &Service<'_>, report: &mut Report) {
         let name = service.name();
         let mut canaries = self.catalog.of_kind("flagger.app", "Canary");
@@ -105,25 +106,26 @@ impl<'a> RouteIndex<'a, '_> {
         }
     }
 
-    /// Whether Flagger makes routes of a service for this Canary: of the Service that it makes, and with Istio of all hosts
-    /// that are listed, as a VirtualService of that namespace has them.
+    /// Whether Flagger makes routes of a service for this Canary. It does so for the Service that it makes and, with
+    /// Istio, for all hosts that the Canary lists.
     /// See <https://docs.flagger.app/usage/how-it-works#canary-service>.
     fn is_of_flagger(&self, service: &Service<'_>, canary: &Object) -> bool {
         let text = |keys: &[&str]| canary.node.text_at(keys).filter(|text| !text.is_empty());
         let provider = text(&["spec", "provider"]).unwrap_or("istio");
-        let own = text(&["spec", "service", "name"]).or(text(&["spec", "targetRef", "name"]));
-        let is_near = canary.id.namespace == service.object.id.namespace;
-        let is_own = is_near && own == Some(service.name());
-        let hosts = canary.node.at(&["spec", "service", "hosts"]).map(Node::items);
-        let mut hosts = hosts.unwrap_or_default().iter().filter_map(Node::text);
+        let target = text(&["spec", "service", "name"]).or(text(&["spec", "targetRef", "name"]));
+        let is_target =
+            canary.id.namespace == service.object.id.namespace && target == Some(service.name());
+        let hosts = canary.node.items_at(&["spec", "service", "hosts"]);
+        let mut hosts = hosts.iter().filter_map(Node::text);
         let means = |host| self.catalog.service_routed(host, canary).map(Service::id);
         match provider {
-            "istio" => is_own || hosts.any(|host| means(host) == Some(service.id())),
-            provider => is_own && provider.starts_with("gatewayapi"),
+            "istio" => is_target || hosts.any(|host| means(host) == Some(service.id())),
+            provider => is_target && provider.starts_with("gatewayapi"),
         }
     }
 
-    /// Argo Rollouts changes weights in place, and has to know in which of several http rules.
+    /// Reports a Rollout of Argo that changes weights in an extended VirtualService, but does not name the http rules.
+    /// It accepts that only if there is a single rule.
     pub(super) fn check_rollouts(&self, routing: &Routing<'_>, report: &mut Report) {
         let rollouts = self.catalog.objects().filter(|one| one.is("argoproj.io", "Rollout"));
         for rollout in rollouts {
@@ -131,13 +133,13 @@ impl<'a> RouteIndex<'a, '_> {
             let Some(istio) = rollout.node.at(&istio) else {
                 continue;
             };
-            let many = istio.get("virtualServices").map(Node::items).unwrap_or_default();
+            let many = istio.items_at(&["virtualServices"]);
             let mut named = istio.get("virtualService").into_iter().chain(many);
             let changed = named.find(|one| {
                 // A name with a dot has its namespace behind it.
                 let text = one.text_at(&["name"]).unwrap_or_default();
-                let own = (text, rollout.id.namespace.as_str());
-                let (name, namespace) = text.split_once('.').unwrap_or(own);
+                let here = (text, rollout.id.namespace.as_str());
+                let (name, namespace) = text.split_once('.').unwrap_or(here);
                 let mut all = routing.extended.iter();
                 let extended = all.any(|id| id.name == name && id.namespace == namespace);
                 extended && one.get("routes").is_none_or(|routes| routes.items().is_empty())
@@ -178,10 +180,10 @@ fn not_routed(service: &Service<'_>) -> Diagnostic {
 /// Ports, each with its service.
 type Ports<'s, 'a> = [(&'s Service<'a>, &'s ServicePort<'a>)];
 
-/// So many ports are named, and so many places shown.
+/// How many ports a finding names and shows.
 const SHOWN: usize = 5;
 
-/// A port in words. Two may have one number, which only their transports tell apart.
+/// A port in words. Two ports of a Service can have the same number and different transports.
 fn number(port: &ServicePort<'_>) -> String {
     match port.transport {
         "TCP" => format!("port {}", port.number),
@@ -189,7 +191,7 @@ fn number(port: &ServicePort<'_>) -> String {
     }
 }
 
-/// One finding for all ports of which the same is to be said.
+/// One finding for all ports with the same problem.
 fn of_ports(
     code: &'static Code,
     ports: &Ports<'_, '_>,
@@ -212,17 +214,17 @@ fn of_ports(
 
 fn guessed_ports(ports: &Ports<'_, '_>) -> Option<Diagnostic> {
     let says = match ports {
-        [_] => "does not say what it speaks; it is routed as HTTP",
-        _ => "do not say what they speak; they are routed as HTTP",
+        [_] => "does not declare its protocol; it is routed as HTTP",
+        _ => "do not declare their protocols; they are routed as HTTP",
     };
     let (service, port) = ports.first()?;
     let help = format!(
-        "set appProtocol: http, or name the port `http`; or say it in spec.services, for `{}` with `ports: [{{port: {}, \
+        "set appProtocol: http, or name the port `http`; or declare it in spec.services, for `{}` with `ports: [{{port: {}, \
          protocol: http}}]`",
         service.name(),
         port.number
     );
-    of_ports(&code::PORT_GUESSED, ports, (says, help), "says nothing")
+    of_ports(&code::PORT_GUESSED, ports, (says, help), "declares nothing")
 }
 
 fn left_ports(ports: &Ports<'_, '_>) -> Option<Diagnostic> {
@@ -235,7 +237,8 @@ fn left_ports(ports: &Ports<'_, '_>) -> Option<Diagnostic> {
     of_ports(&code::TCP_PORT, ports, (says, help.to_owned()), "is not HTTP")
 }
 
-/// The finding that previews.yaml says other things of a port than its Service, which is what the mesh reads.
+/// The finding that previews.yaml declares another protocol for a port than the Service. The mesh reads only the
+/// Service.
 fn contradiction(service: &Service<'_>, port: &ServicePort<'_>) -> Option<Diagnostic> {
     let declared = Protocol::from(port.declared?);
     let message = match (port.protocol.is_routable(), declared.is_routable()) {

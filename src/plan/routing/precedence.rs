@@ -1,7 +1,7 @@
 //! The precedence of matches in the Gateway API, and whether one request can match both of two.
 //!
-//! The order is that of the specification, and Istio's where that leaves room: an exact path before a prefix before a
-//! regular expression, the longer first, then the method, then headers and parameters.
+//! The order is that of the specification, and that of Istio if the specification leaves it open: an exact path before
+//! a prefix before a regular expression, the longer first, then the method, then headers and parameters.
 //! See <https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule>.
 
 use std::borrow::Cow;
@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use crate::yaml::Node;
 
 /// Precedence, the greater first: kind and length of the path, method, headers, query parameters.
-pub(super) type Rank = (u8, usize, bool, usize, usize);
+pub(super) type Precedence = (u8, usize, bool, usize, usize);
 
 /// What decides which requests a match is for, read once: matches are compared in pairs.
 #[derive(Debug)]
 pub(super) struct Condition<'a> {
-    /// Kind and value of the path.
+    /// The kind of the path (3: exact, 2: prefix, 1: regular expression) and its value.
     path: (u8, Cow<'a, str>),
     method: Option<&'a str>,
     /// Headers and query parameters with an exact value.
@@ -55,7 +55,7 @@ impl<'a> Condition<'a> {
     }
 }
 
-/// Path of a match as (kind, value): what decides precedence and overlap.
+/// The kind of the path, as in [`Condition`], and its value.
 fn path(node: Option<&Node>) -> (u8, Cow<'_, str>) {
     let Some(node) = node else {
         return (2, "/".into());
@@ -63,7 +63,7 @@ fn path(node: Option<&Node>) -> (u8, Cow<'_, str>) {
     if let Some(method) = node.get("method").filter(|method| !method.entries().is_empty()) {
         let text = |key| method.text_at(&[key]).unwrap_or_default();
         let exact = method.text_at(&["type"]) != Some("RegularExpression");
-        // As Istio writes them: the length of the text decides between two of a kind.
+        // Written as Istio does, because the length of the text decides between two of a kind.
         let (kind, path) = match (text("service"), text("method")) {
             ("", name) => (1, format!("/[^/]+/{name}")),
             (service, "") if !exact => (1, format!("/{service}/.+")),
@@ -83,9 +83,9 @@ fn path(node: Option<&Node>) -> (u8, Cow<'_, str>) {
 }
 
 /// The precedence of a match of an HTTPRoute or GRPCRoute.
-pub(super) fn rank(node: Option<&Node>, grpc: bool) -> Rank {
+pub(super) fn precedence(node: Option<&Node>, grpc: bool) -> Precedence {
     let (kind, value) = path(node);
-    let count = |key| node.and_then(|node| node.get(key)).map_or(0, |list| list.items().len());
+    let count = |key| node.map_or(0, |node| node.items_at(&[key]).len());
     let method = node.and_then(|node| node.get("method"));
     if grpc && method.is_none() {
         return (0, 0, false, count("headers"), 0);
@@ -93,21 +93,20 @@ pub(super) fn rank(node: Option<&Node>, grpc: bool) -> Rank {
     (kind, value.len(), !grpc && method.is_some(), count("headers"), count("queryParams"))
 }
 
-/// The headers or query parameters of which a match demands an exact value. Names of headers are folded,
-/// names of parameters are not.
+/// The headers or query parameters that must have an exact value. `fold` normalizes their names.
 fn exact<'a>(
     node: Option<&'a Node>,
     key: &str,
     fold: impl Fn(&str) -> String,
 ) -> BTreeMap<String, &'a str> {
-    let items = node.and_then(|node| node.get(key)).map(Node::items).unwrap_or_default();
+    let items = node.map(|node| node.items_at(&[key])).unwrap_or_default();
     let exact = items.iter().filter(|item| item.text_at(&["type"]).is_none_or(|t| t == "Exact"));
     let pairs =
         exact.filter_map(|item| Some((fold(item.text_at(&["name"])?), item.text_at(&["value"])?)));
     pairs.collect()
 }
 
-/// Whether both demand an exact value of the same header or parameter, and not the same one.
+/// Whether some header or parameter must have one value in `a` and another one in `b`.
 fn contradict(a: &BTreeMap<String, &str>, b: &BTreeMap<String, &str>) -> bool {
     a.iter().any(|(name, value)| b.get(name).is_some_and(|other| other != value))
 }
@@ -127,7 +126,7 @@ mod tests {
 
     #[test]
     fn path_goes_before_headers_and_length_before_method() {
-        let rank = |value| rank(Some(&node(value)), false);
+        let rank = |value| precedence(Some(&node(value)), false);
         let api = rank(json!({"path": {"type": "PathPrefix", "value": "/api"}}));
         let header = rank(json!({"headers": [{"name": "a", "value": "b"}]}));
         let exact = rank(json!({"path": {"type": "Exact", "value": "/a"}}));
@@ -160,7 +159,7 @@ mod tests {
 
     #[test]
     fn methods_of_grpc_rank_as_the_paths_that_istio_makes_of_them() {
-        let rank = |method| rank(Some(&node(json!({"method": method}))), true);
+        let rank = |method| precedence(Some(&node(json!({"method": method}))), true);
         let regex = |service: &str| json!({"type": "RegularExpression", "service": service});
         let both = rank(json!({"service": "a.B", "method": "Get"}));
         let service = rank(json!({"service": "a.B"}));

@@ -10,22 +10,21 @@ use crate::model::route::{Reader, Route, reader};
 use crate::model::{Catalog, ServiceName};
 use crate::yaml::Node;
 
-/// A rule of a route, and its backends.
+/// A rule of a route, with the backends that it has for some previews.
 #[derive(Debug, Clone)]
 pub struct Swapped<'a> {
-    /// The rule.
+    /// The rule of the original.
     pub rule: &'a Node,
-    /// What it chooses, in order. Those that get nothing any more are left out, and those that became the same
-    /// are one.
+    /// Its backends, in order. If some are copies, the others are left out. Equal ones are merged.
     pub backends: Vec<Backend<'a>>,
 }
 
 /// A backend of a rule.
 #[derive(Debug, Clone)]
 pub struct Backend<'a> {
-    /// As it is written.
+    /// The backend of the original.
     pub node: &'a Node,
-    /// What takes its place; none: it stays.
+    /// The copy that takes its place; `None` if it stays.
     pub copy: Option<CopyTarget<'a>>,
     /// Its weight.
     pub weight: Weight,
@@ -36,24 +35,24 @@ pub struct Backend<'a> {
 pub struct CopyTarget<'a> {
     /// The service.
     pub service: ServiceName<'a>,
-    /// The port to write out, where none is written: a destination of another namespace has no listener to
-    /// take it from.
+    /// The only port of the service, if a destination of Istio names none: in another namespace there may be no
+    /// listener to take it from.
     pub port: Option<u16>,
 }
 
 /// The weight of a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weight {
-    /// The written one.
+    /// The weight of the original.
     Written,
-    /// This one.
+    /// This weight.
     Settled(i64),
-    /// None: it gets everything.
+    /// No weight: it gets all requests.
     Whole,
 }
 
 impl<'a> Swapped<'a> {
-    /// Decides for a rule of a route.
+    /// Decides about the backends of a rule.
     pub(super) fn of(
         rule: &'a Node,
         route: Route<'a>,
@@ -72,20 +71,20 @@ impl<'a> Swapped<'a> {
         Self { rule, backends: planner(route.api).merge(backends, written.len(), catalog) }
     }
 
-    /// Whether it chooses a copy.
+    /// Whether a copy is among its backends, and so all of them are copies.
     #[must_use]
     pub fn chooses_copy(&self) -> bool {
         self.copies().next().is_some()
     }
 
-    /// The services whose copies it chooses.
+    /// The services whose copies are its backends.
     pub fn copies(&self) -> impl Iterator<Item = ServiceName<'a>> {
         self.backends.iter().filter_map(|backend| Some(backend.copy?.service))
     }
 }
 
-/// Where there are copies and others, the copies alone, in their proportion; equal shares where all of
-/// them have weight 0.
+/// If there are copies and others, keeps only the copies. Their weights stay, but if all of these are 0, they get equal
+/// shares.
 fn settle<'a>(mut all: Vec<Backend<'a>>, reader: &dyn Reader) -> Vec<Backend<'a>> {
     let copies = all.iter().filter(|backend| backend.copy.is_some()).count();
     if copies == 0 || copies == all.len() {

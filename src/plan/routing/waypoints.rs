@@ -1,18 +1,18 @@
-//! Reports services in ambient mode that no waypoint serves, so that nothing follows their routes. A call goes
-//! straight to the baseline's pods, whatever key it has, and no status of a route warns of it.
+//! Reports services in ambient mode that no waypoint serves. Nothing follows their routes then: a call goes straight to
+//! the baseline's pods, whatever key it has, and no status of a route says so.
 //! See <https://istio.io/latest/docs/ambient/usage/waypoint/>.
 
 use std::collections::BTreeMap;
 
 use super::RouteIndex;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
-use crate::model::waypoint::{Named, USE_WAYPOINT, Waypoint, of_namespace};
+use crate::model::waypoint::{USE_WAYPOINT, Waypoint, WaypointName, of_namespace};
 use crate::model::{Mesh, Service};
 
-/// So many services are named; of a thousand the rest is counted.
+/// How many services a finding names; the others are counted.
 const SHOWN: usize = 5;
 
-/// Why nobody reads the routes of a service, or perhaps nobody.
+/// Why no waypoint reads the routes of a service, or why that is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Cause<'a> {
     /// Neither the Service nor its Namespace names a waypoint.
@@ -20,20 +20,20 @@ enum Cause<'a> {
     /// A label says that there is none.
     OptedOut,
     /// The waypoint does not take it.
-    Refused(Named<'a>),
+    Refused(WaypointName<'a>),
     /// The Namespace, which may name one, is not in the input.
     Unknown,
     /// The waypoint is not in the input.
-    Elsewhere(Named<'a>),
+    Elsewhere(WaypointName<'a>),
 }
 
-/// Services of each namespace and cause, in their order, each with the place that shows it.
+/// Services whose routes are not read, or perhaps not, by namespace and cause. Each has the place that shows the cause.
 #[derive(Debug, Default)]
 pub(super) struct Unread<'a>(BTreeMap<(&'a str, Cause<'a>), Vec<(&'a str, Place)>>);
 
 impl<'a> RouteIndex<'a, '_> {
-    /// Whether somebody reads the routes of a service. Notes why not, or why that is not sure. Routes of the user for a
-    /// service that no preview changes do what they did before, which is nothing: they get a warning of their own.
+    /// Whether a waypoint reads the routes of a service. If not, or if that is not known, notes the cause in `unread`.
+    /// If no preview changes the service, only warns that its routes have no effect, which is so without previews too.
     pub(super) fn is_read(
         &self,
         service: &'a Service<'a>,
@@ -94,7 +94,7 @@ impl<'a> RouteIndex<'a, '_> {
         Some(finding.at(route.place(), "is read by nobody"))
     }
 
-    /// What is to be said of all of them: a finding for each cause.
+    /// Reports these services, with one finding for each namespace and cause.
     pub(super) fn report_unread(&self, unread: &Unread<'a>, report: &mut Report) {
         for ((home, cause), services) in &unread.0 {
             report.push(self.unread(home, *cause, services));

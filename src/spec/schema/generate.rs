@@ -164,7 +164,7 @@ fn every_enumeration_says_what_its_values_mean_and_which_is_meant_without_one() 
                 let line = format!("\n- `{}`: {words}", value.as_str().expect("a text"));
                 assert!(description.contains(&line), "{path}: {description}");
             }
-            // That of a repository has to be said.
+            // `provider` alone has no default.
             let has_default = values.contains(&schema["default"]);
             assert_eq!(has_default, !path.ends_with(".provider"), "{path}");
         }

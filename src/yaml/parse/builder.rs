@@ -95,8 +95,8 @@ impl Builder {
         self.offset = offset;
         self.anchors.clear();
         self.count_document(self.place(0, 0))?;
-        if let Some((at, found)) = text.char_indices().find(|(_, c)| !is_allowed(*c)) {
-            self.control(self.place(at, at + found.len_utf8()), found);
+        if let Some((at, c)) = text.char_indices().find(|(_, c)| !is_allowed(*c)) {
+            self.control(self.place(at, at + c.len_utf8()), c);
             return Err(Stop);
         }
         // kubectl reads a text that begins with a brace as JSON.
@@ -194,9 +194,9 @@ impl Builder {
                 });
                 // The text that a tag decodes can contain the character too.
                 if let Data::Scalar { text, .. } = &data
-                    && let Some(found) = text.chars().find(|&c| is_lost(c))
+                    && let Some(lost) = text.chars().find(|&c| is_lost(c))
                 {
-                    self.control(place, found);
+                    self.control(place, lost);
                 }
                 self.finish(Node { data, place }, anchor)?;
             }
@@ -377,10 +377,10 @@ impl Builder {
         }
     }
 
-    fn control(&mut self, place: Place, found: char) {
+    fn control(&mut self, place: Place, character: char) {
         let message = format!(
             "the character U+{:04X} does not survive kustomize, which Flux runs",
-            u32::from(found)
+            u32::from(character)
         );
         let help = "leave the character out, or keep such data as base64";
         self.errors.push(Diagnostic::new(&code::YAML_SYNTAX, message, help).at(place, "in here"));

@@ -20,8 +20,7 @@ use crate::limits::{InputLimits, too_many_bytes};
 /// Reads every document of a text. Empty documents (only comments, or null) are left out.
 ///
 /// # Errors
-/// Every mistake found: one for the first break of syntax, and each duplicate key before it; after a
-/// hundred the rest is not read.
+/// Every mistake: the first error of syntax, and each duplicate key before it. After a hundred the rest is not read.
 pub fn parse_documents(
     sources: &Sources,
     file: FileId,
@@ -51,16 +50,16 @@ pub(crate) fn parse_counted(
 
 /// One document of a text.
 struct Piece<'t> {
-    /// The document. A line of `---` stands in it where nothing stands in front of that line.
+    /// The document. It includes its line of `---` if the text begins with that line.
     text: &'t str,
-    /// Where it begins.
+    /// Where the document begins.
     offset: usize,
-    /// Where a line begins that looks like one of `---` and has something else on it.
+    /// The start of a line that begins with `---` and has more on it than a comment.
     wrong: Option<usize>,
 }
 
-/// The documents of a text, cut as kubectl and kustomize cut it before they look at what it says: at
-/// each line that begins with `---` and has only blanks or a comment behind it. See `YAMLReader` in
+/// Splits a text into documents as kubectl and kustomize do before they parse: at each line that begins with `---` and
+/// has only blanks or a comment after it. See `YAMLReader` in
 /// <https://github.com/kubernetes/apimachinery/blob/master/pkg/util/yaml/decoder.go>.
 fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
     let bytes = text.as_bytes();
@@ -78,7 +77,7 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
         let offset = from?;
         let mut wrong = None;
         let end = lines.find(|&at| {
-            // A document may begin with its own line of `---`, and behind the dashes.
+            // The first line of a document may be its own `---`, even with more on it.
             if at > offset && !ends(at) {
                 wrong = wrong.or(Some(at));
             }
@@ -88,15 +87,14 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
         Some(Piece { text: &text[offset..end.unwrap_or(text.len())], offset, wrong })
     };
     let pieces = std::iter::from_fn(cut).filter(|piece| !piece.text.is_empty());
-    // Each of them may begin with a byte order mark.
+    // Each document may begin with a byte order mark.
     pieces.map(|piece| match piece.text.strip_prefix('\u{feff}') {
         Some(text) => Piece { text, offset: piece.offset + '\u{feff}'.len_utf8(), ..piece },
         None => piece,
     })
 }
 
-/// What follows a line of `---`, blanks and perhaps a comment; the text itself where it begins with no
-/// `---`.
+/// A document without its line of `---`, on which only blanks and a comment may follow. `None` if something else does.
 fn without_marker(text: &str) -> Option<&str> {
     let Some(rest) = text.strip_prefix("---") else {
         return Some(text);

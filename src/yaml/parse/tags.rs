@@ -33,13 +33,13 @@ pub(super) fn scalar(
         Some(Tag::Bare) if plain && is_typed(&text) => Err(two_readings(&text)),
         Some(Tag::Bare) => Ok(string(&text)),
         Some(Tag::Core("null")) if text.is_empty() => Ok(value("~")),
-        Some(Tag::Core("null")) => is(|found| *found == Resolved::Null),
-        Some(Tag::Core("bool")) => is(|found| matches!(found, Resolved::Bool(_))),
+        Some(Tag::Core("null")) => is(|value| *value == Resolved::Null),
+        Some(Tag::Core("bool")) => is(|value| matches!(value, Resolved::Bool(_))),
         Some(Tag::Core("float")) => {
-            is(|found| matches!(found, Resolved::Number(number) if is_exact(number)))
+            is(|value| matches!(value, Resolved::Number(number) if is_exact(number)))
         }
-        Some(Tag::Core("int")) => is(|found| {
-            matches!(found, Resolved::Number(number)
+        Some(Tag::Core("int")) => is(|value| {
+            matches!(value, Resolved::Number(number)
                 if number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok())
         }),
         Some(Tag::Core("binary")) => {

@@ -1,4 +1,4 @@
-//! What the reader makes of texts, and that its two ways are one.
+//! What the reader makes of texts, and that the quick reader agrees with the parser.
 
 use super::*;
 
@@ -21,14 +21,14 @@ fn documents_keep_order_text_and_quoting() {
     assert_eq!(documents[0].to_json(), serde_json::json!({"b": 292, "a": "1"}));
 }
 
-/// What the conforming parser alone makes of a text; none where it finds a mistake.
+/// The trees that the conforming parser alone makes of a text; `None` if it finds a mistake.
 fn parsed(text: &str) -> Option<Vec<Node>> {
     let mut builder = Builder::new(FileId::default(), InputLimits::default());
     let _ = builder.parse(text, 0);
     builder.errors.is_empty().then_some(builder.documents)
 }
 
-/// Whether every document was read without the parser; what comes out must be the parser's.
+/// Whether the quick reader read every document. Fails if its trees are not those of the parser.
 fn is_read_alike(text: &str) -> bool {
     let mut all = true;
     for piece in pieces(text) {
@@ -168,8 +168,9 @@ fn a_quoted_merge_key_is_refused_for_kustomize_loses_it() {
     for text in
         ["\"<<\": 1\n", "{\"<<\": 1}\n", "a: {'<<': {b: c}}\n", "!!str <<: 1\n", "- '<<': {}\n"]
     {
-        let found = read(text).expect_err("kustomize loses it");
-        assert!(found[0].message.contains("loses the key `<<`"), "{text}: {}", found[0].message);
+        let findings = read(text).expect_err("kustomize loses it");
+        let message = &findings[0].message;
+        assert!(message.contains("loses the key `<<`"), "{text}: {message}");
     }
     assert!(read("a: ['<<', \"<<\"]\n").is_ok());
 }
@@ -210,9 +211,10 @@ fn documents_count_whether_empty_or_not() {
 
 #[test]
 fn a_text_is_read_up_to_its_hundredth_mistake() {
-    let found = read(&"a: 1\n".repeat(1_000)).expect_err("the text is wrong");
-    assert_eq!(found.len(), 101);
-    assert!(found[100].message.contains("the rest was not read"), "{}", found[100].message);
+    let findings = read(&"a: 1\n".repeat(1_000)).expect_err("the text is wrong");
+    assert_eq!(findings.len(), 101);
+    let last = &findings[100].message;
+    assert!(last.contains("the rest was not read"), "{last}");
     assert_eq!(read(&"a: 1\n".repeat(100)).expect_err("wrong").len(), 99);
 }
 

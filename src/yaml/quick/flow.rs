@@ -57,9 +57,9 @@ impl Reader<'_> {
     /// Skips a comma, or stops before the closing bracket. `None` at anything else.
     fn separator(&mut self, bracket: u8, end: usize) -> Option<()> {
         self.skip_blanks();
-        let found = *self.bytes[..end].get(self.at)?;
-        self.at += usize::from(found == b',');
-        (found == b',' || found == bracket).then_some(())
+        let byte = *self.bytes[..end].get(self.at)?;
+        self.at += usize::from(byte == b',');
+        (byte == b',' || byte == bracket).then_some(())
     }
 
     /// Reads a scalar in quotes, without a backslash in double ones.

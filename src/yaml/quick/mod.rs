@@ -215,8 +215,7 @@ impl Reader<'_> {
     /// missing value is null, placed at `empty`.
     fn below(&mut self, column: usize, of_key: bool, empty: usize, depth: Depth) -> Option<Node> {
         self.at = (self.line_end() + 1).min(self.bytes.len());
-        let found = self.next_line()?;
-        match found {
+        match self.next_line()? {
             Some(inner) if inner > column => self.block(inner, inner, depth),
             Some(inner) if inner == column && of_key && self.is_item() => {
                 let depth = depth.checked_sub(1)?;

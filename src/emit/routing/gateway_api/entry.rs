@@ -4,12 +4,12 @@ use super::{complete_matches, kind_of, write_backends};
 use crate::emit::meta;
 use crate::emit::routing::Moved;
 use crate::emit::routing::entries::{
-    joined, key_header, lead, lead_answers, leave_key, mark_stripped, member, origins_of,
-    remove_key,
+    add_to_baggage, cors_origins, drop_key_changes, key_header, mark_stripped, member, remove_key,
+    rewrite_redirect, rewrite_response_urls,
 };
 use crate::kube::Object;
 use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
-use crate::plan::routing::entries::{EntryClone, Rule};
+use crate::plan::routing::entries::{CloneRule, EntryClone};
 use crate::plan::routing::swap::Swapped;
 use crate::plan::{Environment, Plan};
 use crate::yaml::Node;
@@ -53,7 +53,7 @@ pub(in super::super) fn clone(
 
 fn clone_rule(
     plan: &Plan<'_>,
-    planned: &Rule<'_>,
+    planned: &CloneRule<'_>,
     swapped: &Swapped<'_>,
     moved: &Moved<'_>,
     mut rule: Node,
@@ -62,20 +62,20 @@ fn clone_rule(
     write_backends(&mut rule, swapped, moved);
     for filter in rule.get_mut("filters").map(Node::items_mut).unwrap_or_default() {
         if let (Some(to), Some(redirect)) = (&planned.redirect, filter.get_mut("requestRedirect")) {
-            lead(redirect, "hostname", to, preview);
+            rewrite_redirect(redirect, "hostname", to, preview);
         }
         if let (Some(origins), Some(cors)) = (&planned.origins, filter.get_mut("cors")) {
-            cors.set("allowOrigins", Node::list(origins_of(origins, preview, Node::string)));
+            cors.set("allowOrigins", Node::list(cors_origins(origins, preview, Node::string)));
         }
     }
-    lead_answers(&mut rule, "backendRefs", planned, preview);
+    rewrite_response_urls(&mut rule, "backendRefs", planned, preview);
     if has_backends(&rule) {
         let (key, member) = (key_header(plan), member(plan, preview));
-        leave_key(&mut rule, "backendRefs", key, member.as_deref());
+        drop_key_changes(&mut rule, "backendRefs", key, member.as_deref());
         let modifier = header_modifier(&mut rule);
         push_header(modifier, "set", key, preview);
         if let Some(member) = member
-            && !joined(modifier, &["set", "add"], &member)
+            && !add_to_baggage(modifier, &["set", "add"], &member)
         {
             // Appended to what the client sends.
             push_header(modifier, "add", "baggage", &member);

@@ -16,25 +16,25 @@ use crate::plan::routing::gateway_api::named_copies;
 use crate::plan::{Environment, Plan};
 
 /// The limit of `from` in a ReferenceGrant, from its CRD.
-const FROM: usize = 16;
+const MAX_FROM: usize = 16;
 /// The kinds of routes that a grant is for.
 const ROUTE_KINDS: [&str; 2] = ["HTTPRoute", "GRPCRoute"];
 
 /// A permission that a route of a preview needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Grant<'p> {
-    /// To have copies of this namespace of the baseline as backends.
+    /// Its backends are copies of Services.
     OfCopies {
-        /// Whose copies.
+        /// The namespace of the baseline whose Services are copied.
         of: &'p str,
         /// The namespace of the route.
         from: &'p str,
     },
-    /// To have Services of this namespace of the baseline as backends.
+    /// Its backends are Services of the baseline.
     OfBaseline {
-        /// Whose Services.
+        /// The namespace of the Services.
         of: &'p str,
-        /// The namespace of the baseline for which the room of the route is.
+        /// The namespace of the baseline whose copies the route is attached to.
         from: &'p str,
     },
 }
@@ -48,10 +48,10 @@ impl<'p> PreviewRoute<'p> {
         };
         match self {
             Self::Mesh(routes) => of_copies(routes.needing_grant(), routes.service.id().namespace),
-            Self::Local(local) => match &local.attached {
+            Self::OfCopies(copy_route) => match &copy_route.attached {
                 Attached::GatewayApi(attached) => {
                     let of = attached.needing_grant.iter();
-                    of.map(|of| Grant::OfBaseline { of, from: local.home }).collect()
+                    of.map(|of| Grant::OfBaseline { of, from: copy_route.home }).collect()
                 }
                 Attached::Istio(_) => Vec::new(),
             },
@@ -80,7 +80,7 @@ pub(crate) fn grants(
             Grant::OfBaseline { .. } => None,
         });
         let from: Vec<&str> = from.collect();
-        for (part, from) in from.chunks(FROM / ROUTE_KINDS.len()).enumerate() {
+        for (part, from) in from.chunks(MAX_FROM / ROUTE_KINDS.len()).enumerate() {
             let name = match part {
                 0 => "anabranch".to_owned(),
                 _ => format!("anabranch.part-{}", part + 1),

@@ -1,7 +1,7 @@
 //! Makes HTTPRoutes and GRPCRoutes: for a service and port in the mesh, and attached to copies.
 //!
-//! Rules stay trees, so that fields nobody here has heard of survive. Defaults of the API server are written out, or
-//! Flux would see a difference where there is none.
+//! Rules stay trees, so that unknown fields survive. Defaults of the API server are written out: otherwise Flux would
+//! find a difference to the object in the cluster.
 
 pub(super) mod entry;
 pub(super) mod grants;
@@ -12,7 +12,7 @@ use crate::kube::gateway::{API_VERSION, ParentRef, Route, RouteSpec};
 use crate::kube::{Object, ObjectMeta};
 use crate::model::ServiceName;
 use crate::model::route::gateway_api::{backends, filters, is_hostname, kind_of_backend};
-use crate::plan::routing::Local;
+use crate::plan::routing::CopyRoute;
 use crate::plan::routing::gateway_api::{Attached, PreviewRoutes, Rule};
 use crate::plan::routing::swap::{Backend, Swapped, Weight};
 use crate::plan::{Environment, Plan};
@@ -31,7 +31,7 @@ pub(super) fn baggage_member(key: &str, value: &str) -> String {
     format!(r"(?:.*,)?\s*{key}\s*=\s*{value}\s*(?:[,;].*)?")
 }
 
-/// Escapes a text for a regular expression of RE2. Only these characters of a token have a meaning there.
+/// Escapes a token for a regular expression of RE2. Other special characters are not allowed in tokens.
 fn escaped(token: &str) -> String {
     let mut escaped = String::with_capacity(token.len());
     for c in token.chars() {
@@ -47,11 +47,11 @@ fn escaped(token: &str) -> String {
 pub(super) fn attach(
     plan: &Plan<'_>,
     env: &Environment<'_>,
-    local: &Local<'_>,
+    copy_route: &CopyRoute<'_>,
     attached: &Attached<'_>,
 ) -> Object {
-    let original = local.route.object;
-    let moved = Moved::inside(plan, env, local);
+    let original = copy_route.route.object;
+    let moved = Moved::inside(plan, env, copy_route);
     let kind = kind_of(original);
     let rules = attached.rules.iter().map(|swapped| {
         let mut rule = swapped.rule.clone();
@@ -66,7 +66,7 @@ pub(super) fn attach(
     Object::from_typed(&Route {
         api_version: API_VERSION,
         kind,
-        metadata: meta::derived(plan.config, &local.name, moved.to, Some(env.name)),
+        metadata: meta::derived(plan.config, &copy_route.name, moved.to, Some(env.name)),
         spec: RouteSpec {
             parent_refs: parents.collect(),
             hostnames: Vec::new(),
@@ -91,7 +91,7 @@ fn parent_service(name: &str, port: Option<u16>) -> ParentRef {
     }
 }
 
-/// One route for one preview, service and port; several where a limit would be exceeded.
+/// The routes of one preview for a service and port: one, or several if it would exceed a limit.
 pub(super) fn mesh_routes(
     plan: &Plan<'_>,
     env: &Environment<'_>,
@@ -117,7 +117,7 @@ pub(super) fn mesh_routes(
             },
         })
     };
-    split(mesh_rules(plan, env, routes)).into_iter().enumerate().map(route).collect()
+    split_into_routes(mesh_rules(plan, env, routes)).into_iter().enumerate().map(route).collect()
 }
 
 /// The rules for a preview, by descending precedence.
@@ -138,7 +138,8 @@ fn mesh_rules(plan: &Plan<'_>, env: &Environment<'_>, routes: &PreviewRoutes<'_>
                     matches.flat_map(|one| with_key(*one, key, env.name, routes.kind)).collect();
                 let most = if replaces_prefix(swapped.rule) { 1 } else { MATCHES_PER_RULE };
                 for matches in matches.chunks(most) {
-                    let mut derived = first("matches", Node::list(matches.to_vec()), swapped.rule);
+                    let mut derived =
+                        with_first("matches", Node::list(matches.to_vec()), swapped.rule);
                     derived.remove("name");
                     write_backends(&mut derived, swapped, &moved);
                     written.push(derived);
@@ -181,9 +182,8 @@ fn route_name(routes: &PreviewRoutes<'_>, preview: &str, part: usize) -> String 
     name
 }
 
-/// Divides rules into routes within the limits. Names grow with the part, so that of two rules with equal precedence
-/// the earlier one stays first.
-fn split(rules: Vec<Node>) -> Vec<Vec<Node>> {
+/// Divides rules into routes within the limits.
+fn split_into_routes(rules: Vec<Node>) -> Vec<Vec<Node>> {
     let mut routes: Vec<(usize, Vec<Node>)> = Vec::new();
     for rule in rules {
         let matches = rule.get("matches").map_or(1, |matches| matches.items().len().max(1));
@@ -234,7 +234,7 @@ fn with_key(one: Option<&Node>, key: &RoutingKey, preview: &str, kind: &str) -> 
 /// Writes out what the API server would default in the matches of a rule.
 fn complete_matches(rule: &mut Node, kind: &str) {
     if kind == "HTTPRoute" && rule.get("matches").is_none_or(|matches| matches.items().is_empty()) {
-        *rule = first("matches", Node::list([any_path()]), rule);
+        *rule = with_first("matches", Node::list([any_path()]), rule);
     }
     if let Some(matches) = rule.get_mut("matches") {
         matches.items_mut().iter_mut().for_each(|one| complete_match(one, kind));
@@ -244,7 +244,7 @@ fn complete_matches(rule: &mut Node, kind: &str) {
 fn complete_match(one: &mut Node, kind: &str) {
     let default = |node: &mut Node, field: &str, value: &str| {
         if node.get(field).is_none() {
-            *node = first(field, Node::string(value), node);
+            *node = with_first(field, Node::string(value), node);
         }
     };
     if kind == "HTTPRoute" {
@@ -253,7 +253,7 @@ fn complete_match(one: &mut Node, kind: &str) {
                 default(path, "value", "/");
                 default(path, "type", "PathPrefix");
             }
-            None => *one = first("path", any_path().remove("path").unwrap_or_default(), one),
+            None => *one = with_first("path", any_path().remove("path").unwrap_or_default(), one),
         }
     } else if let Some(method) = one.get_mut("method").filter(|method| !method.entries().is_empty())
     {
@@ -266,8 +266,8 @@ fn complete_match(one: &mut Node, kind: &str) {
     }
 }
 
-/// A mapping with this field in front, in place of one that it may have.
-fn first(field: &str, value: Node, node: &Node) -> Node {
+/// A copy of a mapping with this field in front. It replaces a field of the same name.
+fn with_first(field: &str, value: Node, node: &Node) -> Node {
     let mut entries = vec![(field.into(), value)];
     entries.extend(node.entries().iter().filter(|(key, _)| key.text != field).cloned());
     Node { data: Data::Map(entries), place: node.place }
@@ -330,7 +330,7 @@ fn write_backend(backend: &Backend<'_>, moved: &Moved<'_>) -> Node {
     written
 }
 
-/// Keeps the target of a mirror if the route moves to another namespace.
+/// Writes out the namespaces of mirror targets if the route moves to another namespace.
 fn qualify_mirrors(node: &mut Node, moved: &Moved<'_>) {
     let Some(filters) = node.get_mut("filters").filter(|_| moved.from != moved.to) else {
         return;

@@ -4,13 +4,13 @@ use super::{KIND, write_out_hosts, write_routes};
 use crate::emit::meta;
 use crate::emit::routing::Moved;
 use crate::emit::routing::entries::{
-    joined, key_header, lead, lead_answers, leave_key, mark_stripped, member, origins_of,
-    remove_key,
+    add_to_baggage, cors_origins, drop_key_changes, key_header, mark_stripped, member, remove_key,
+    rewrite_redirect, rewrite_response_urls,
 };
 use crate::kube::Object;
 use crate::kube::istio::{API_VERSION, VirtualService, VirtualServiceSpec};
 use crate::model::route::istio::export_to;
-use crate::plan::routing::entries::{EntryClone, Origin, Rule, fill};
+use crate::plan::routing::entries::{CloneRule, CorsOrigin, EntryClone, fill};
 use crate::plan::routing::swap::Swapped;
 use crate::plan::{Environment, Plan};
 use crate::yaml::Node;
@@ -43,7 +43,7 @@ pub(in super::super) fn clone(
 
 fn clone_rule(
     plan: &Plan<'_>,
-    planned: &Rule<'_>,
+    planned: &CloneRule<'_>,
     swapped: &Swapped<'_>,
     moved: &Moved<'_>,
 ) -> Node {
@@ -52,19 +52,19 @@ fn clone_rule(
     write_routes(&mut rule, swapped, moved);
     write_out_hosts(&mut rule, plan.catalog.home, moved.from);
     if let (Some(to), Some(redirect)) = (&planned.redirect, rule.get_mut("redirect")) {
-        lead(redirect, "authority", to, preview);
+        rewrite_redirect(redirect, "authority", to, preview);
     }
     if let (Some(origins), Some(policy)) = (&planned.origins, rule.get_mut("corsPolicy")) {
         write_origins(policy, origins, preview);
     }
-    lead_answers(&mut rule, "route", planned, preview);
+    rewrite_response_urls(&mut rule, "route", planned, preview);
     if rule.get("route").is_some() {
         let (key, member) = (key_header(plan), member(plan, preview));
-        leave_key(&mut rule, "route", key, member.as_deref());
+        drop_key_changes(&mut rule, "route", key, member.as_deref());
         let request = rule.make(&["headers", "request"]);
         request.make(&["set"]).set(key, Node::string(preview));
         if let Some(member) = member
-            && !joined(request, &["set", "add"], &member)
+            && !add_to_baggage(request, &["set", "add"], &member)
         {
             request.make(&["add"]).set("baggage", Node::string(member));
         }
@@ -84,7 +84,7 @@ pub(in super::super) fn strip(plan: &Plan<'_>, original: &Object) -> Object {
 }
 
 /// Writes the remaining matches of a rule.
-fn write_matches(rule: &mut Node, planned: &Rule<'_>, preview: &str) {
+fn write_matches(rule: &mut Node, planned: &CloneRule<'_>, preview: &str) {
     let Some(matches) = &planned.matches else {
         rule.remove("match");
         return;
@@ -102,11 +102,11 @@ fn write_matches(rule: &mut Node, planned: &Rule<'_>, preview: &str) {
 }
 
 /// Writes the origins of a CORS policy: as matches or, in the old form, as strings.
-fn write_origins(policy: &mut Node, origins: &[Origin<'_>], preview: &str) {
+fn write_origins(policy: &mut Node, origins: &[CorsOrigin<'_>], preview: &str) {
     if policy.get("allowOrigins").is_some() {
         let exact = |url| Node::map([("exact", Node::string(url))]);
-        policy.set("allowOrigins", Node::list(origins_of(origins, preview, exact)));
+        policy.set("allowOrigins", Node::list(cors_origins(origins, preview, exact)));
     } else {
-        policy.set("allowOrigin", Node::list(origins_of(origins, preview, Node::string)));
+        policy.set("allowOrigin", Node::list(cors_origins(origins, preview, Node::string)));
     }
 }

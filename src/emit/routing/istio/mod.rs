@@ -1,5 +1,4 @@
-//! Makes VirtualServices: new ones for hosts without one, previews' rules in front of the user's, and routes attached
-//! to copies.
+//! Makes VirtualServices: new ones, the user's with rules of previews in front, and those that are attached to copies.
 //!
 //! A host has only one VirtualService, so it contains the rules of all previews. The rules of each preview are made
 //! separately, so that templates can fill them in.
@@ -12,8 +11,8 @@ use crate::emit::meta;
 use crate::kube::istio::{API_VERSION, VirtualService, VirtualServiceSpec};
 use crate::kube::{Object, marks};
 use crate::model::Home;
-use crate::plan::routing::Local;
-use crate::plan::routing::istio::{Attached, HostRules, InMesh, Source};
+use crate::plan::routing::CopyRoute;
+use crate::plan::routing::istio::{Attached, HostRules, InMesh, RuleSource};
 use crate::plan::routing::swap::{Backend, Swapped, Weight};
 use crate::plan::{Environment, Plan};
 use crate::spec::RoutingKey;
@@ -21,8 +20,8 @@ use crate::yaml::{Data, Node};
 
 const KIND: &str = "VirtualService";
 
-/// The VirtualService with some rules.
-pub(crate) fn whole(plan: &Plan<'_>, rules: &HostRules<'_>) -> Object {
+/// The VirtualService of a host.
+pub(crate) fn virtual_service(plan: &Plan<'_>, rules: &HostRules<'_>) -> Object {
     let previews = rules.previews.iter();
     let derived = previews.flat_map(|&(environment, derived)| {
         of_preview(plan, &plan.environments[environment], rules, derived)
@@ -30,12 +29,12 @@ pub(crate) fn whole(plan: &Plan<'_>, rules: &HostRules<'_>) -> Object {
     with_rules(plan, rules, derived.collect())
 }
 
-/// The same with `previews` in place of the rules of previews.
+/// The VirtualService of a host, with `previews` as the rules of previews.
 pub(crate) fn with_rules(plan: &Plan<'_>, rules: &HostRules<'_>, previews: Vec<Node>) -> Object {
     let mut made = match rules.source {
-        Source::Existing(original) => extend(plan, rules, original, previews),
-        Source::Wildcard(original) => carry_over(plan, rules, original, previews),
-        Source::Nothing => make(plan, rules, previews),
+        RuleSource::Existing(original) => extend(plan, rules, original, previews),
+        RuleSource::Wildcard(original) => carry_over(plan, rules, original, previews),
+        RuleSource::Nothing => make(plan, rules, previews),
     };
     if let Some(earlier) = rules.earlier {
         marks::keep_additions(&mut made.node, &earlier.node);
@@ -43,7 +42,7 @@ pub(crate) fn with_rules(plan: &Plan<'_>, rules: &HostRules<'_>, previews: Vec<N
     made
 }
 
-/// The object of an earlier run without its rules. Those of other sets stay.
+/// The VirtualService of an earlier run without the rules of this set.
 pub(super) fn without_rules(plan: &Plan<'_>, earlier: &Object) -> Object {
     let mut object = earlier.clone();
     if let Some(Data::List(http)) = object.node.at_mut(&["spec", "http"]).map(|http| &mut http.data)
@@ -53,7 +52,7 @@ pub(super) fn without_rules(plan: &Plan<'_>, earlier: &Object) -> Object {
     object
 }
 
-/// The rules of one preview: derived from an original with this index, or for the ports of a host without one.
+/// The rules of one preview. `derived` is their index in [`HostRules::derived`].
 pub(crate) fn of_preview(
     plan: &Plan<'_>,
     env: &Environment<'_>,
@@ -61,18 +60,20 @@ pub(crate) fn of_preview(
     derived: usize,
 ) -> Vec<Node> {
     match rules.source {
-        Source::Existing(original) => in_front(plan, env, rules, (original, derived)),
-        Source::Wildcard(original) => {
-            let mut made = in_front(plan, env, rules, (original, derived));
-            made.iter_mut().for_each(for_mesh_alone);
+        RuleSource::Existing(original) => {
+            rules_before_original(plan, env, rules, (original, derived))
+        }
+        RuleSource::Wildcard(original) => {
+            let mut made = rules_before_original(plan, env, rules, (original, derived));
+            made.iter_mut().for_each(without_gateways);
             made
         }
-        Source::Nothing => per_port(plan, env, rules),
+        RuleSource::Nothing => per_port(plan, env, rules),
     }
 }
 
 /// The rules of a preview in front of an original's.
-fn in_front(
+fn rules_before_original(
     plan: &Plan<'_>,
     env: &Environment<'_>,
     rules: &HostRules<'_>,
@@ -97,8 +98,8 @@ fn in_front(
         write_routes(&mut rule, swapped, &moved);
         made.push(rule);
     }
-    for &port in &derived.bare {
-        let one = bare_match(rules, port);
+    for &port in &derived.ports_without_rule {
+        let one = match_of_port(rules, port);
         made.push(Node::map([
             ("name", name(made.len() + 1)),
             ("match", Node::list(with_key(&one, key, env.name))),
@@ -108,21 +109,21 @@ fn in_front(
     made
 }
 
-/// The rules after those of an original. On ports that the original leaves to Istio, requests without a key would
-/// otherwise find no route, once rules of previews apply there.
-fn behind(plan: &Plan<'_>, rules: &HostRules<'_>) -> Vec<Node> {
+/// The rules that follow those of an original: one for each port without a rule. Istio routes such a port by itself
+/// until rules of previews apply there; then requests without a key need a rule.
+fn rules_after_original(plan: &Plan<'_>, rules: &HostRules<'_>) -> Vec<Node> {
     let host = plan.catalog.home.host(rules.service);
     let to_itself = |&port: &u16| {
         Node::map([
             ("name", Node::string(marks::rule_of_port(plan.config.set(), port))),
-            ("match", Node::list([bare_match(rules, port)])),
+            ("match", Node::list([match_of_port(rules, port)])),
             ("route", Node::list([destination(&host, port)])),
         ])
     };
-    rules.bare.iter().map(to_itself).collect()
+    rules.ports_without_rule.iter().map(to_itself).collect()
 }
 
-fn bare_match(rules: &HostRules<'_>, port: u16) -> Node {
+fn match_of_port(rules: &HostRules<'_>, port: u16) -> Node {
     let mut one = Node::map([("port", Node::integer(i64::from(port)))]);
     if rules.names_mesh {
         one.set("gateways", Node::list([Node::string("mesh")]));
@@ -157,7 +158,7 @@ fn write_routes(rule: &mut Node, swapped: &Swapped<'_>, moved: &Moved<'_>) {
     }
 }
 
-/// Writes a destination. A swapped host loses its subset, since previews have no subsets.
+/// Writes a destination. Copies have no subsets.
 fn write_route(backend: &Backend<'_>, moved: &Moved<'_>) -> Node {
     let mut written = backend.node.clone();
     match backend.weight {
@@ -205,12 +206,12 @@ fn extend(
     mut http: Vec<Node>,
 ) -> Object {
     let mut node = original.node.clone();
-    let existing = original.node.at(&["spec", "http"]).map(Node::items).unwrap_or_default();
+    let existing = original.node.items_at(&["spec", "http"]);
     http.extend(existing.iter().cloned());
-    http.extend(behind(plan, rules));
+    http.extend(rules_after_original(plan, rules));
     let spec = node.make(&["spec"]);
-    // What is empty goes first, and comes last as it would if it were not there: that is where it stands when an
-    // earlier run is taken back and made again.
+    // An empty list is removed, so that the new one is at the end: there it is too when the changes of an earlier run
+    // are undone and made again.
     if existing.is_empty() {
         spec.remove("http");
     }
@@ -221,7 +222,7 @@ fn extend(
         spec.set("exportTo", Node::list([Node::string("*")]));
     }
     let mut changed = vec![marks::HTTP];
-    // What another set added, that set removes, unless this one adds it too.
+    // A set removes what it recorded. If another set added it, this one records it too, so that it stays.
     changed.extend(
         (absent || marks::is_changed(&original.node, marks::EXPORT_TO)).then_some(marks::EXPORT_TO),
     );
@@ -244,24 +245,24 @@ fn carry_over(
         write_out_hosts(&mut carried, plan.catalog.home, &wildcard.id.namespace);
         carried
     });
-    let carried = carried.chain(behind(plan, rules));
+    let carried = carried.chain(rules_after_original(plan, rules));
     http.extend(carried.map(|mut rule| {
-        for_mesh_alone(&mut rule);
+        without_gateways(&mut rule);
         rule
     }));
-    // Its tls and tcp sections still apply: for these, Istio reads every VirtualService that covers a host.
+    // The wildcard's tls and tcp rules need not be carried over: Istio reads those of every VirtualService for a host.
     object(plan, rules, http, true)
 }
 
-/// Our object is bound to the mesh alone, so its matches need not name it.
-fn for_mesh_alone(rule: &mut Node) {
+/// Removes the gateways from matches, because our object applies to the mesh alone.
+fn without_gateways(rule: &mut Node) {
     let matches = rule.get_mut("match").map(Node::items_mut).unwrap_or_default();
     for one in matches {
         one.remove("gateways");
     }
 }
 
-/// A new VirtualService for a host that has none: rules of previews, and for each port one to the baseline.
+/// A new VirtualService for a host without one: the rules of previews, and a rule to the baseline for each port.
 fn make(plan: &Plan<'_>, rules: &HostRules<'_>, mut http: Vec<Node>) -> Object {
     let host = plan.catalog.home.host(rules.service);
     for &port in &rules.ports {
@@ -331,17 +332,17 @@ fn destination(host: &str, port: u16) -> Node {
 pub(super) fn attach(
     plan: &Plan<'_>,
     env: &Environment<'_>,
-    local: &Local<'_>,
+    copy_route: &CopyRoute<'_>,
     attached: &Attached<'_>,
 ) -> Object {
-    let moved = Moved::inside(plan, env, local);
+    let moved = Moved::inside(plan, env, copy_route);
     let inside = |rules: &[InMesh<'_>]| -> Vec<Node> {
-        rules.iter().map(|rule| inside(local.home, rule, &moved)).collect()
+        rules.iter().map(|rule| inside(copy_route.home, rule, &moved)).collect()
     };
     Object::from_typed(&VirtualService {
         api_version: API_VERSION,
         kind: KIND,
-        metadata: meta::derived(plan.config, &local.name, moved.to, Some(env.name)),
+        metadata: meta::derived(plan.config, &copy_route.name, moved.to, Some(env.name)),
         spec: VirtualServiceSpec {
             hosts: attached.services.iter().map(|service| env.host(*service)).collect(),
             gateways: Vec::new(),

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Planned;
-use crate::diagnostic::{Diagnostic, Report, code};
+use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::RouteApi;
 use crate::model::Catalog;
-use crate::model::route::gateways::{Gateways, Hit, Name, is_of_istio};
+use crate::model::route::gateways::{GatewayId, Gateways, Hit, is_of_istio};
 use crate::model::route::{Route, reader};
 use crate::spec::{Config, Entry};
 
@@ -44,8 +44,8 @@ pub(super) fn check(
     }
 }
 
-/// The finding that clones of a route have no effect at the Gateway of an entry: Istio serves it and cannot convert
-/// the route, while something else follows it at its own Gateway.
+/// The finding that clones of a route would have no effect. Istio serves the Gateway of the entry and drops the route;
+/// the route's own Gateway is served by something else, which follows it.
 pub(super) fn dropped(
     entry: &Entry,
     route: Route<'_>,
@@ -67,25 +67,22 @@ pub(super) fn dropped(
     is_served.then(|| finding.at(ignored.node.place, "for this reason"))
 }
 
-/// How many Gateways are named; the rest is counted.
+/// How many Gateways a finding names; the others are counted.
 const SHOWN: usize = 50;
 
-/// The note that lists the Gateways whose routes previews publish, if no entry names them.
+/// The note that lists the Gateways whose routes get preview hosts although no entry names them with `of`.
 pub(super) fn published(config: &Config, all: &[Planned<'_>]) -> Option<Diagnostic> {
-    let open = all.iter().filter(|planned| planned.entry.of.is_empty());
+    let for_all = all.iter().filter(|planned| planned.entry.of.is_empty());
     let is_new = |planned: &Planned<'_>| {
         let named = (planned.entry.gateway.namespace.as_str(), planned.entry.gateway.name.as_str());
         planned.ways.iter().any(|way| way.gateways.iter().any(|one| *one != named))
     };
     let first = all.iter().position(|one| one.entry.of.is_empty() && is_new(one))?;
-    let names: BTreeSet<Name<'_>> =
-        open.flat_map(|planned| &planned.ways).flat_map(|way| &way.gateways).copied().collect();
-    let shown = names.iter().take(SHOWN).map(|(namespace, name)| format!("{namespace}/{name}"));
-    let mut listed = shown.collect::<Vec<_>>().join(", ");
-    if let Some(more) = names.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-        listed += &format!(" and {more} more");
-    }
-    let message = format!("preview hosts publish what is served at {listed}");
+    let names: BTreeSet<GatewayId<'_>> =
+        for_all.flat_map(|planned| &planned.ways).flat_map(|way| &way.gateways).copied().collect();
+    let names = names.iter().map(|(namespace, name)| format!("{namespace}/{name}"));
+    let message =
+        format!("preview hosts publish what is served at {}", first_of(SHOWN, ", ", names));
     let help = "nothing to do, unless some of them are not for everybody who can reach preview hosts: \
                 name the others with `of: [{namespace, name}]`";
     let path = format!("spec.routing.entries[{first}]");

@@ -1,8 +1,9 @@
 //! Reports lists of HTTPRoutes and GRPCRoutes that are too full for what clones and `stripKey` add. The limits are
 //! those in the CRDs of the Gateway API. VirtualServices have none.
 
+use super::super::carries_key;
 use super::super::planner::planner;
-use super::{Entries, Rule};
+use super::{CloneRule, Entries};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::Object;
 use crate::model::route::Route;
@@ -30,51 +31,51 @@ pub(super) fn check(planned: &Entries<'_>, key: &RoutingKey, report: &mut Report
     }
 }
 
-/// The lists of a rule that have no room for what a clone adds to them.
+/// Findings about the lists of a rule that have no room for what a clone adds.
 pub(in super::super) fn full_for_clone(
     route: &Object,
-    rule: &Rule<'_>,
+    rule: &CloneRule<'_>,
     key: &RoutingKey,
 ) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    let own = rule.origins.as_ref().filter(|origins| origins.len() > ORIGINS);
+    let mut findings = Vec::new();
+    let origins = rule.origins.as_ref().filter(|origins| origins.len() > ORIGINS);
     let written = filters(rule.node).iter().find_map(|it| it.at(&["cors", "allowOrigins"]));
-    if let (Some(own), Some(written)) = (own, written) {
+    if let (Some(origins), Some(written)) = (origins, written) {
         let message = format!(
             "clones of {} would allow {} origins, with those of preview hosts: {ORIGINS} are possible",
             route.id,
-            own.len()
+            origins.len()
         );
         let help = "allow the hosts of one domain by a wildcard";
         let finding = Diagnostic::new(&code::ROUTE_LIMIT, message, help);
-        found.push(finding.at(written.place, "has no room for them"));
+        findings.push(finding.at(written.place, "has no room for them"));
     }
     if backends(rule.node).is_empty() {
-        return found;
+        return findings;
     }
     let Some(modifier) = modifier(rule.node) else {
-        found.extend(without_modifier(route, rule.node));
-        return found;
+        findings.extend(without_modifier(route, rule.node));
+        return findings;
     };
     let of_key = |name: &str| name.eq_ignore_ascii_case(&key.header);
     let names = |list: &str, header: &str| {
-        entries(modifier, list).iter().any(|one| name_of(one).eq_ignore_ascii_case(header))
+        modifier.items_at(&[list]).iter().any(|one| name_of(one).eq_ignore_ascii_case(header))
     };
-    found.extend(full(route, (modifier, "set"), ("sets", 1, "for the key"), of_key));
+    findings.extend(full(route, (modifier, "set"), ("sets", 1, "for the key"), of_key));
     let is_joined = key.baggage.is_empty() || names("set", "baggage") || names("add", "baggage");
     if !is_joined {
         let more = ("adds", 1, "for the baggage that carries the key");
-        found.extend(full(route, (modifier, "add"), more, of_key));
+        findings.extend(full(route, (modifier, "add"), more, of_key));
     }
-    found
+    findings
 }
 
-/// The lists of a route that have no room for what `stripKey` adds to them.
+/// Findings about the lists of a route that have no room for what `stripKey` adds.
 pub(in super::super) fn full_for_strip(route: &Object, key: &RoutingKey) -> Vec<Diagnostic> {
     rules(route).iter().filter_map(|rule| of_stripped(route, rule, key)).collect()
 }
 
-/// What `stripKey` has no room for in a rule.
+/// The finding about such a list in one rule.
 fn of_stripped(route: &Object, rule: &Node, key: &RoutingKey) -> Option<Diagnostic> {
     if backends(rule).is_empty() {
         return None;
@@ -82,22 +83,20 @@ fn of_stripped(route: &Object, rule: &Node, key: &RoutingKey) -> Option<Diagnost
     let Some(modifier) = modifier(rule) else {
         return without_modifier(route, rule);
     };
-    let of_key = |name: &str| {
-        let own = name.eq_ignore_ascii_case(&key.header);
-        own || !key.baggage.is_empty() && name.eq_ignore_ascii_case("baggage")
-    };
     let added = if key.baggage.is_empty() { 1 } else { 2 };
-    full(route, (modifier, "remove"), ("removes", added, "for what stripKey removes"), of_key)
+    full(route, (modifier, "remove"), ("removes", added, "for what stripKey removes"), |name| {
+        carries_key(key, name)
+    })
 }
 
-/// The finding that a list of a modifier has no room for what is added. What is about the key already makes room.
+/// The finding that a list of a header modifier has no room for what is added. Headers that are replaced do not count.
 fn full(
     route: &Object,
     (modifier, list): (&Node, &str),
     (verb, added, what): (&str, usize, &str),
     is_replaced: impl Fn(&str) -> bool,
 ) -> Option<Diagnostic> {
-    let all = entries(modifier, list);
+    let all = modifier.items_at(&[list]);
     let others = all.iter().filter(|one| !is_replaced(name_of(one))).count();
     if others + added <= HEADERS {
         return None;
@@ -123,7 +122,7 @@ fn without_modifier(route: &Object, rule: &Node) -> Option<Diagnostic> {
     Some(finding.at(written.place, format!("{FILTERS} filters are possible")))
 }
 
-/// The filter for request headers of a rule, of which there is at most one. An empty one has room for everything.
+/// The RequestHeaderModifier of a rule. There is at most one.
 fn modifier(rule: &Node) -> Option<&Node> {
     let mut filters = filters(rule).iter();
     let filter =
@@ -131,11 +130,7 @@ fn modifier(rule: &Node) -> Option<&Node> {
     Some(filter.get("requestHeaderModifier").unwrap_or(filter))
 }
 
-fn entries<'n>(modifier: &'n Node, list: &str) -> &'n [Node] {
-    modifier.get(list).map(Node::items).unwrap_or_default()
-}
-
-/// The header that an entry of a list is about.
-fn name_of(entry: &Node) -> &str {
-    entry.text().or(entry.text_at(&["name"])).unwrap_or_default()
+/// The name in an item of a header modifier.
+fn name_of(item: &Node) -> &str {
+    item.text().or(item.text_at(&["name"])).unwrap_or_default()
 }

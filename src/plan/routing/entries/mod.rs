@@ -1,25 +1,26 @@
 //! North-south routing: each way from a Gateway into the baseline is cloned for each preview.
 //!
-//! In go the routes that bind to a Gateway and have a service of the baseline as a backend or are in its namespace,
-//! and the entries of `spec.routing`, each of which stands for some Gateways. Out comes a clone of each such route
-//! for each entry, one for all previews that affect the same of its services.
+//! In go the entries of `spec.routing`, each of which stands for some Gateways, and the routes that bind to these
+//! Gateways and lead into the baseline. Out comes, for each entry and route, one clone for all previews that affect the
+//! same services of the route.
 
+mod applicable;
 mod at_gateways;
-mod held;
-mod led;
+mod host_links;
 mod limits;
 mod routes;
-mod seen;
+mod visibility;
+
 mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::swap::Swapped;
-use super::{alike, hosts, is_unrouted};
+use super::{group_by_affected, hosts, is_unrouted};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi};
-use crate::model::route::gateways::{Gateways, Name};
+use crate::model::route::gateways::{GatewayId, Gateways};
 use crate::model::route::{Route, reader};
 use crate::model::{Catalog, ServiceName};
 use crate::plan::environment::Environment;
@@ -27,8 +28,10 @@ use crate::plan::naming::safe_hash;
 use crate::spec::{Config, Delivery, Entry};
 use crate::yaml::Node;
 
-pub(super) use held::{Held, Sought, held_of_gateway_api, held_of_istio};
-pub(crate) use led::{Origin, Target};
+pub(super) use applicable::{
+    Applicable, HostContext, rules_of_http_route, rules_of_virtual_service,
+};
+pub(crate) use host_links::{CorsOrigin, RedirectTarget};
 pub(super) use limits::{full_for_clone, full_for_strip};
 use routes::EntryRoutes;
 pub(super) use routes::{has_gateway_rule, is_dropped_way_in, leads_to_service};
@@ -41,9 +44,9 @@ pub struct Entries<'a> {
     pub clones: Vec<EntryClone<'a>>,
     /// Originals that drop the key.
     pub stripped: Vec<Route<'a>>,
-    /// URLs of each preview, the first entry first.
+    /// URLs of a preview, those of the first entry first.
     urls: Vec<Pattern>,
-    /// How many clones there are, with their hosts and rules. Beyond the limit none is planned.
+    /// The number of clones, with their hosts and rules. If it exceeds the limit, none is planned.
     pub(super) size: usize,
 }
 
@@ -58,22 +61,22 @@ impl Pattern {
     }
 }
 
-/// A text with the name of a preview where it says so.
+/// Replaces `{preview}` in a text by the name of a preview.
 pub(crate) fn fill(text: &str, preview: &str) -> String {
     text.replace("{preview}", preview)
 }
 
-/// A way in: a route from the Gateways that an entry stands for, with hosts for which its rules are the same.
+/// A way in: an entry route, with those of its hosts to which the same rules apply.
 #[derive(Debug)]
-pub struct Way<'a> {
+pub struct WayIn<'a> {
     /// The route.
     pub route: Route<'a>,
-    /// Which of the ways of this route it is.
+    /// Its index among the ways in of this route.
     part: usize,
     /// The Gateways.
-    gateways: BTreeSet<Name<'a>>,
+    gateways: BTreeSet<GatewayId<'a>>,
     /// The rules that apply to these hosts.
-    pub rules: Vec<Rule<'a>>,
+    pub rules: Vec<CloneRule<'a>>,
     /// Original hosts, sorted, with their preview hosts.
     pub(super) hosts: Vec<(String, Pattern)>,
     /// The URL of a host, with `{}` for the host.
@@ -82,35 +85,34 @@ pub struct Way<'a> {
 
 /// A rule of a clone, derived from one of its original.
 #[derive(Debug)]
-pub struct Rule<'a> {
-    /// The API of its route.
+pub struct CloneRule<'a> {
+    /// The API of the route.
     api: RouteApi,
     /// The rule.
     pub node: &'a Node,
-    /// The matches of a VirtualService's rule; none where it is for every request. Texts for the authority have
-    /// `{preview}` for the name.
+    /// The matches of a VirtualService's rule; `None` if it applies to every request. A match on the authority contains
+    /// `{preview}`.
     pub matches: Option<Vec<Node>>,
     /// The target of its redirect, if it differs from the original's.
-    pub redirect: Option<Target>,
+    pub redirect: Option<RedirectTarget>,
     /// The origins that it allows, if they differ from the original's.
-    pub origins: Option<Vec<Origin<'a>>>,
+    pub origins: Option<Vec<CorsOrigin<'a>>>,
     /// Values of response headers that lead to original hosts, with their replacements.
-    pub answers: BTreeMap<&'a str, Pattern>,
+    pub response_values: BTreeMap<&'a str, Pattern>,
 }
 
-/// A clone of an entry route for each of some previews.
+/// A clone of an entry route, for all previews that affect the same of its services.
 #[derive(Debug)]
 pub struct EntryClone<'a> {
-    /// The previews, by the index of their environment. Of the services that the route chooses they
-    /// affect the same.
+    /// The previews, as indices of environments.
     pub environments: Vec<usize>,
     /// The original.
-    pub way: Arc<Way<'a>>,
-    /// The rules of the way, each with its backends after the swap.
+    pub way: Arc<WayIn<'a>>,
+    /// The rules of the way in, with the backends that these previews have.
     pub rules: Vec<Swapped<'a>>,
-    /// The entry it is made for.
+    /// The entry that it is made for.
     pub entry: &'a Entry,
-    /// The number of the entry.
+    /// The index of the entry.
     number: usize,
 }
 
@@ -121,9 +123,9 @@ impl Entries<'_> {
     }
 }
 
-impl<'a> Way<'a> {
+impl<'a> WayIn<'a> {
     /// The Gateways that it leads in from.
-    pub(in crate::plan) fn gateways(&self) -> impl Iterator<Item = Name<'a>> {
+    pub(in crate::plan) fn gateways(&self) -> impl Iterator<Item = GatewayId<'a>> {
         self.gateways.iter().copied()
     }
 }
@@ -134,12 +136,12 @@ impl EntryClone<'_> {
         clone_name(&self.way, preview, self.number)
     }
 
-    /// The original hosts, and what previews have for each, with `{preview}` for their names.
+    /// The original hosts and their preview hosts, with `{preview}` in place of the name.
     pub(in crate::plan) fn renamed_hosts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.way.hosts.iter().map(|(original, made)| (original.as_str(), made.0.as_str()))
     }
 
-    /// The hosts of a preview's clone, each once, in the order of the original ones.
+    /// The hosts of a preview's clone, without duplicates, in the order of the original hosts.
     pub(crate) fn hosts(&self, preview: &str) -> Vec<String> {
         let mut seen = BTreeSet::new();
         let all = self.way.hosts.iter().filter(|(_, made)| seen.insert(&made.0));
@@ -150,7 +152,7 @@ impl EntryClone<'_> {
 /// An entry and the ways in that it stands for.
 pub(super) struct Planned<'a> {
     pub(super) entry: &'a Entry,
-    pub(super) ways: Vec<Arc<Way<'a>>>,
+    pub(super) ways: Vec<Arc<WayIn<'a>>>,
 }
 
 /// Plans the clones of every preview, if these are not more than `most`.
@@ -182,23 +184,23 @@ pub(super) fn plan<'a>(
     };
     let (mut all, mut stripped) = (Vec::new(), BTreeMap::new());
     for (number, entry) in entries.iter().enumerate() {
-        let mut stood_for = finder.stood_for(entry);
-        if !routes.iter().chain(&ignored).any(|route| ways::is_meant(entry, *route)) {
+        let mut entry_routes = finder.routes_of(entry);
+        if !routes.iter().chain(&ignored).any(|route| ways::stands_for_route(entry, *route)) {
             finder.say(nothing_leads_in(config, number, entry));
         }
         if entry.strip_key {
-            stripped.extend(stood_for.iter().map(|(route, _)| (&route.object.id, *route)));
+            stripped.extend(entry_routes.iter().map(|(route, _)| (&route.object.id, *route)));
         }
-        stood_for.retain(|(route, _)| {
+        entry_routes.retain(|(route, _)| {
             let dropped = at_gateways::dropped(entry, *route, &gateways, catalog);
             dropped.map(|finding| finder.say(finding)).is_none()
         });
-        let ways = finder.ways(entry, &stood_for).into_iter().map(Arc::new).collect();
+        let ways = finder.ways(entry, entry_routes).into_iter().map(Arc::new).collect();
         all.push(Planned { entry, ways });
     }
     report.extend(finder.findings.take().into_values());
     at_gateways::check(config, &gateways, &all, report);
-    seen::check(config, &all, report);
+    visibility::check(config, &all, report);
     report.extend(at_gateways::published(config, &all));
     hosts::check(config, catalog, &gateways, &all, report);
     check_names(environments, &all, report);
@@ -214,20 +216,20 @@ pub(super) fn plan<'a>(
     planned
 }
 
-/// The clones of a way in: one for all previews that affect the same of its services.
+/// The clones of a way in, one for each group of previews that affect the same of its services.
 fn clones<'a>(
     config: &Config,
     catalog: &Catalog<'a>,
     environments: &[Environment<'a>],
     (number, entry): (usize, &'a Entry),
-    way: Arc<Way<'a>>,
+    way: Arc<WayIn<'a>>,
 ) -> Vec<EntryClone<'a>> {
     let services = way.route.chosen(catalog.home);
-    let alike = alike(environments, 0..environments.len(), &services);
-    let clones = alike.into_iter().map(|(affected, environments)| {
+    let groups = group_by_affected(environments, 0..environments.len(), &services);
+    let clones = groups.into_iter().map(|(affected, environments)| {
         let is_copied =
             |name: ServiceName<'_>| affected.contains(&name) && !is_unrouted(config, name);
-        let swapped = |rule: &Rule<'a>| Swapped::of(rule.node, way.route, catalog, is_copied);
+        let swapped = |rule: &CloneRule<'a>| Swapped::of(rule.node, way.route, catalog, is_copied);
         let rules = way.rules.iter().map(swapped).collect();
         EntryClone { environments, way: Arc::clone(&way), rules, entry, number }
     });
@@ -239,7 +241,7 @@ fn urls(all: &[Planned<'_>]) -> Vec<Pattern> {
     let mut urls = Vec::new();
     let mut seen = BTreeSet::new();
     for way in all.iter().flat_map(|planned| &planned.ways) {
-        if way.rules.iter().all(Rule::only_redirects) {
+        if way.rules.iter().all(CloneRule::only_redirects) {
             continue;
         }
         for (_, host) in &way.hosts {
@@ -266,10 +268,10 @@ fn nothing_leads_in(config: &Config, number: usize, entry: &Entry) -> Diagnostic
     config.finding(&code::ENTRY_NOT_CLONED, path, message, help)
 }
 
-/// The names of the original and the preview, and `entry`, with a number from the second entry on, and from
-/// the second part of the original's hosts on. A route often has the name of its service, whose routes in the
-/// mesh end with the preview's name.
-fn clone_name(way: &Way<'_>, preview: &str, entry: usize) -> String {
+/// The name of a clone: the names of the original and the preview, and `entry`. A route often has the name of its
+/// service, and the service's routes in the mesh end in the preview's name. From the second entry on a number is added,
+/// and from the second way in of the route on another one.
+fn clone_name(way: &WayIn<'_>, preview: &str, entry: usize) -> String {
     let mut name = format!("{}.{preview}.entry", way.route.id.name);
     for (part, count) in [("", entry), (".hosts", way.part)] {
         if count > 0 {
@@ -343,7 +345,7 @@ fn strip<'a>(
     planned.stripped = routes;
 }
 
-/// The host in place of an original one, of this preview.
+/// The preview host in place of an original host.
 pub(super) fn preview_host(
     entry: &Entry,
     preview: &str,

@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
 use crate::model::route::gateway_api::Ignored;
-use crate::model::route::gateways::{Binding, Gateways, Hit, is_of_istio};
+use crate::model::route::gateways::{BoundGateway, Gateways, Hit, is_of_istio};
 use crate::model::route::{Route, gateway_api, istio, reader};
 use crate::yaml::Node;
 
@@ -14,11 +14,11 @@ use crate::yaml::Node;
 #[derive(Default)]
 pub(super) struct EntryRoutes<'a> {
     pub(super) followed: Vec<Route<'a>>,
-    /// Those that no Gateway follows, of which that is said.
+    /// Routes that no Gateway follows. They have been reported.
     pub(super) ignored: Vec<Route<'a>>,
 }
 
-/// The entry routes of the input, and warnings for ways in that cannot be cloned.
+/// Collects the entry routes of the input. Reports objects that lead in and cannot be cloned.
 pub(super) fn entry_routes<'a>(
     catalog: &'a Catalog<'a>,
     gateways: &Gateways<'a>,
@@ -27,13 +27,13 @@ pub(super) fn entry_routes<'a>(
     let mut routes = EntryRoutes::default();
     for object in catalog.objects() {
         let Some(route) = Route::of(object) else {
-            if catalog.home.includes(&object.id.namespace) && leads_in_unmarked(object) {
+            if catalog.home.includes(&object.id.namespace) && leads_in_without_key(object) {
                 report.push(not_cloned(object));
             }
             continue;
         };
         let planner = planner(route.api);
-        if route.bindings().is_empty() || !planner.leads_in(object, catalog) {
+        if route.bound_gateways().is_empty() || !planner.leads_in(object, catalog) {
             continue;
         }
         if !planner.can_set_key(object) {
@@ -47,8 +47,8 @@ pub(super) fn entry_routes<'a>(
     routes
 }
 
-/// Whether an object that is no route of ours leads from a Gateway into its namespace.
-fn leads_in_unmarked(object: &Object) -> bool {
+/// Whether an object leads from outside into its namespace and cannot set the key.
+fn leads_in_without_key(object: &Object) -> bool {
     let parents = || gateway_api::parents(object).iter();
     let is_gateway = |parent: &Node| {
         gateway_api::kind_of_parent(parent) == (gateway::GROUP, "Gateway")
@@ -70,31 +70,31 @@ pub(in super::super) fn leads_to_service(object: &Object, catalog: &Catalog<'_>)
             let name = delegate.text_at(&["name"]).unwrap_or_default();
             let namespace = delegate.text_at(&["namespace"]).unwrap_or(&object.id.namespace);
             let mut all = catalog.of_kind(istio_kind::GROUP, "VirtualService");
-            let found = all.find(|one| one.id.namespace == namespace && one.id.name == name);
-            found.is_some_and(|one| catalog.home.includes(namespace) || chooses(one))
+            let target = all.find(|one| one.id.namespace == namespace && one.id.name == name);
+            target.is_some_and(|one| catalog.home.includes(namespace) || chooses(one))
         })
 }
 
-/// Why Istio follows nothing of a way in, where it serves all of its Gateways. One that is not in the input is
-/// taken for one of Istio's.
+/// Why Istio drops an entry route, if it does and serves all of the route's Gateways. A Gateway that is not in the
+/// input is assumed to be Istio's.
 fn dropped<'a>(
     route: Route<'a>,
     gateways: &Gateways<'_>,
     catalog: &Catalog<'_>,
 ) -> Option<Ignored<'a>> {
     let ignored = reader(route.api).dropped(route.object)?;
-    let is_served = |bound: Binding<'_>| match gateways.find(bound.gateway, route.api) {
+    let is_served = |bound: BoundGateway<'_>| match gateways.find(bound.gateway, route.api) {
         Hit::Here(gateway) => is_of_istio(gateway, catalog),
         Hit::OfOtherApi(_) | Hit::Absent => true,
     };
-    route.bindings().into_iter().all(is_served).then_some(ignored)
+    route.bound_gateways().into_iter().all(is_served).then_some(ignored)
 }
 
-/// Whether a route leads in, and Istio follows nothing of it at a Gateway nor in the mesh.
+/// Whether a route is an entry route that Istio drops.
 pub(in super::super) fn is_dropped_way_in(route: Route<'_>, catalog: &Catalog<'_>) -> bool {
-    // Few routes are dropped, and the Gateways are looked for when one is.
+    // Few routes are dropped, so the Gateways are collected only for these.
     reader(route.api).dropped(route.object).is_some()
-        && !route.bindings().is_empty()
+        && !route.bound_gateways().is_empty()
         && planner(route.api).leads_in(route.object, catalog)
         && dropped(route, &Gateways::of(catalog), catalog).is_some()
 }
@@ -108,8 +108,8 @@ fn is_ignored(
     report: &mut Report,
 ) -> bool {
     let reader = reader(route.api);
-    if reader.seen(route.object) == istio::Seen::In(Default::default()) {
-        // Those of the mesh have their word already.
+    if reader.visibility(route.object) == istio::Visibility::In(Default::default()) {
+        // `unfollowed` reports those that are for the mesh too.
         if !reader.is_for_mesh(route.object) {
             report.push(exported_to_nobody(route.object));
         }
@@ -123,7 +123,7 @@ fn is_ignored(
         return true;
     }
     let mut others = Vec::new();
-    for bound in route.bindings() {
+    for bound in route.bound_gateways() {
         match gateways.find(bound.gateway, route.api) {
             Hit::OfOtherApi(other) => others.push(other),
             Hit::Here(_) | Hit::Absent => return false,
@@ -151,7 +151,7 @@ fn not_cloned(object: &Object) -> Diagnostic {
     Diagnostic::new(&code::ENTRY_NOT_CLONED, message, help).at(object.place(), "not cloned")
 }
 
-/// Whether some HTTP rule of a VirtualService holds at a Gateway.
+/// Whether some HTTP rule of a VirtualService applies at a Gateway.
 pub(in super::super) fn has_gateway_rule(object: &Object) -> bool {
     istio::http(object).any(|rule| {
         let matches = istio::matches(rule);

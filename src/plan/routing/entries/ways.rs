@@ -1,4 +1,4 @@
-//! Ways in: the routes that lead from a Gateway into the baseline, and which of them an entry stands for.
+//! Finds the ways in of each entry: the entry routes at the Gateways that it stands for, by host.
 //!
 //! An entry stands for the listeners that answer requests of outside clients. If a host is served both with TLS and
 //! without, these are the ones with TLS, because the others are there to redirect clients.
@@ -7,35 +7,48 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::planner::planner;
-use super::held::{self, HeldRule, Sought};
-use super::led::{Leads, Served};
-use super::{Pattern, Rule, Way, preview_host};
+use super::applicable::{self, ApplicableRule, HostContext};
+use super::host_links::{EntryListener, Links, PreviewHosts};
+use super::{CloneRule, Pattern, WayIn, preview_host};
 use crate::diagnostic::{Diagnostic, code};
-use crate::model::route::gateways::{Binding, Gateways, Hit, Name, listeners};
+use crate::model::route::gateways::{BoundGateway, GatewayId, Gateways, Hit, listeners};
 use crate::model::route::{Route, reader};
 use crate::spec::{Entry, RoutingKey};
 use crate::yaml::Node;
 
 /// A listener at which a host of a route is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct At<'a> {
+pub(super) struct ServingListener<'a> {
     /// The Gateway.
-    pub(super) gateway: Name<'a>,
-    /// Its port, where that is known.
+    pub(super) gateway: GatewayId<'a>,
+    /// Its port, if it is known.
     pub(super) port: Option<u16>,
-    /// Whether clients speak TLS to it, where that is known.
+    /// Whether clients speak TLS to it, if that is known.
     pub(super) secure: Option<bool>,
 }
 
-/// Hosts of a route for which the same of it holds.
+/// Hosts of a route to which the same rules apply.
 #[derive(Debug)]
-struct Part<'a> {
-    held: Vec<HeldRule<'a>>,
+struct HostGroup<'a> {
+    applicable: Vec<ApplicableRule<'a>>,
     hosts: Vec<(String, Pattern)>,
 }
 
+/// An entry route and its groups of hosts.
+struct RouteGroups<'a> {
+    route: Route<'a>,
+    gateways: BTreeSet<GatewayId<'a>>,
+    groups: Vec<HostGroup<'a>>,
+}
+
+impl RouteGroups<'_> {
+    fn hosts(&self) -> impl Iterator<Item = &(String, Pattern)> {
+        self.groups.iter().flat_map(|group| &group.hosts)
+    }
+}
+
 /// The hosts of a route, each with the listeners that serve it.
-type Hosts<'a> = BTreeMap<String, Vec<At<'a>>>;
+type Hosts<'a> = BTreeMap<String, Vec<ServingListener<'a>>>;
 
 /// Finds the ways of all entries.
 #[derive(Debug)]
@@ -44,7 +57,7 @@ pub(super) struct Finder<'a, 'f> {
     pub(super) key: &'f RoutingKey,
     /// The Gateways of the input.
     pub(super) gateways: &'f Gateways<'a>,
-    /// The routes that lead in.
+    /// The entry routes.
     pub(super) routes: &'f [Route<'a>],
     /// Findings, each once however many entries and hosts it concerns.
     pub(super) findings: RefCell<BTreeMap<String, Diagnostic>>,
@@ -52,21 +65,21 @@ pub(super) struct Finder<'a, 'f> {
 
 impl<'a> Finder<'a, '_> {
     /// The routes that an entry stands for, each with its hosts.
-    pub(super) fn stood_for(&self, entry: &Entry) -> Vec<(Route<'a>, Hosts<'a>)> {
-        let all =
-            self.routes.iter().copied().filter(|route| is_meant(entry, *route)).map(|route| {
-                let hosts = self.hosts(entry, route);
-                if hosts.is_empty() {
-                    self.say(not_served(route));
-                }
-                (route, hosts)
-            });
-        all.filter(|(_, hosts)| !hosts.is_empty()).collect()
+    pub(super) fn routes_of(&self, entry: &Entry) -> Vec<(Route<'a>, Hosts<'a>)> {
+        let mut routes: Vec<(Route<'a>, Hosts<'a>)> = Vec::new();
+        for &route in self.routes.iter().filter(|route| stands_for_route(entry, **route)) {
+            let hosts = self.hosts(entry, route);
+            match hosts.is_empty() {
+                true => self.say(not_served(route)),
+                false => routes.push((route, hosts)),
+            }
+        }
+        routes
     }
 
+    /// The hosts of a route that listeners of the entry's Gateways serve.
     fn hosts(&self, entry: &Entry, route: Route<'a>) -> Hosts<'a> {
-        let bound: Vec<Binding<'_>> =
-            route.bindings().into_iter().filter(|one| stands_for(entry, one.gateway)).collect();
+        let bound = bound_for(entry, route);
         let mut hosts = Hosts::new();
         for host in original_hosts(route) {
             let served = bound.iter().flat_map(|one| self.served(route, one, host));
@@ -80,9 +93,9 @@ impl<'a> Finder<'a, '_> {
         hosts
     }
 
-    /// The hosts of the listeners that a route is attached to: those of a route without its own.
+    /// The hosts of the listeners that a route is attached to. A route without hosts has these.
     fn hosts_of_listeners(&self, entry: &Entry, route: Route<'a>) -> Vec<&'a str> {
-        let bound = route.bindings().into_iter().filter(|one| stands_for(entry, one.gateway));
+        let bound = bound_for(entry, route).into_iter();
         let hosts = bound.flat_map(|one| match self.gateways.find(one.gateway, route.api) {
             Hit::Here(object) => {
                 let section = one.section.unwrap_or_default();
@@ -95,8 +108,14 @@ impl<'a> Finder<'a, '_> {
         hosts.collect()
     }
 
-    /// The listeners of a Gateway that serve a host of a route. One that is not in the input may have any.
-    fn served(&self, route: Route<'_>, bound: &Binding<'a>, host: &str) -> Vec<At<'a>> {
+    /// The listeners of a Gateway that serve a host of a route. A Gateway that is not in the input is assumed to have
+    /// one.
+    fn served(
+        &self,
+        route: Route<'_>,
+        bound: &BoundGateway<'a>,
+        host: &str,
+    ) -> Vec<ServingListener<'a>> {
         let gateway = bound.gateway;
         let section = bound.section.unwrap_or_default();
         match self.gateways.find(gateway, route.api) {
@@ -107,7 +126,7 @@ impl<'a> Finder<'a, '_> {
                     "https" => Some(true),
                     _ => None,
                 });
-                vec![At { gateway, port: bound.port, secure }]
+                vec![ServingListener { gateway, port: bound.port, secure }]
             }
             Hit::Here(object) => {
                 let all = listeners(object, &route.id.namespace).into_iter().filter(|one| {
@@ -116,7 +135,11 @@ impl<'a> Finder<'a, '_> {
                         && bound.port.is_none_or(|port| one.port == Some(port))
                         && one.is_open_to(host)
                 });
-                let at = all.map(|one| At { gateway, port: one.port, secure: Some(one.secure) });
+                let at = all.map(|one| ServingListener {
+                    gateway,
+                    port: one.port,
+                    secure: Some(one.secure),
+                });
                 at.collect()
             }
         }
@@ -126,111 +149,115 @@ impl<'a> Finder<'a, '_> {
     pub(super) fn ways(
         &self,
         entry: &'a Entry,
-        stood_for: &[(Route<'a>, Hosts<'a>)],
-    ) -> Vec<Way<'a>> {
-        let narrowed = self.narrowed(stood_for);
-        let served = |route: Route<'_>| Served::of(self.gateways, entry, route.api);
-        let parts = narrowed.iter().map(|(route, hosts)| {
-            let parts = self.parts(entry, *route, hosts, served(*route).secure);
-            (*route, hosts, parts)
+        entry_routes: Vec<(Route<'a>, Hosts<'a>)>,
+    ) -> Vec<WayIn<'a>> {
+        let listener = |route: Route<'_>| EntryListener::of(self.gateways, entry, route.api);
+        let routes = self.narrowed(entry_routes).into_iter().map(|(route, hosts)| {
+            let groups = self.host_groups(entry, route, &hosts, listener(route).secure);
+            let gateways = hosts.values().flatten().map(|at| at.gateway).collect();
+            RouteGroups { route, gateways, groups }
         });
-        let parts: Vec<_> = parts.collect();
-        let mut leads = Leads::default();
-        let hosts = parts.iter().flat_map(|(_, _, parts)| parts).flat_map(|part| &part.hosts);
-        hosts.for_each(|(host, preview)| leads.add(host, preview.clone()));
-        for (route, _, parts) in &parts {
-            let all = parts.iter().flat_map(|part| &part.hosts).find(|(host, _)| host == "*");
-            for host in all.iter().flat_map(|_| self.hosts_of_listeners(entry, *route)) {
-                leads.add(host, Pattern(preview_host(entry, "{preview}", "*", *route)));
+        let routes: Vec<RouteGroups<'_>> = routes.collect();
+        let preview_hosts = self.preview_hosts(entry, &routes);
+        let mut ways = Vec::new();
+        for RouteGroups { route, gateways, groups } in routes {
+            let links = Links { hosts: &preview_hosts, listener: listener(route) };
+            for (part, HostGroup { applicable, hosts }) in groups.into_iter().enumerate() {
+                let made = |rule| CloneRule::new(route.api, rule, &links);
+                let rules = applicable.into_iter().map(made);
+                let rules = self.rules(route, &hosts, rules, &preview_hosts);
+                let (gateways, base) = (gateways.clone(), links.listener.base.clone());
+                ways.push(WayIn { route, part, gateways, rules, hosts, base });
+            }
+        }
+        ways.retain(|way| !way.rules.is_empty());
+        ways
+    }
+
+    /// The preview hosts of an entry, by original host. A route without hosts has one in place of each host of its
+    /// listeners.
+    fn preview_hosts(&self, entry: &'a Entry, routes: &[RouteGroups<'a>]) -> PreviewHosts {
+        let mut preview_hosts = PreviewHosts::default();
+        for (host, preview) in routes.iter().flat_map(RouteGroups::hosts) {
+            preview_hosts.add(host, preview.clone());
+        }
+        for one in routes.iter().filter(|one| one.hosts().any(|(host, _)| host == "*")) {
+            let preview = Pattern(preview_host(entry, "{preview}", "*", one.route));
+            for host in self.hosts_of_listeners(entry, one.route) {
+                preview_hosts.add(host, preview.clone());
             }
         }
         let all = self.routes.iter().flat_map(|route| original_hosts(*route));
-        all.for_each(|host| leads.note(plain(host)));
-        let ways = parts.into_iter().flat_map(|(route, hosts, parts)| {
-            let gateways: BTreeSet<Name<'_>> =
-                hosts.values().flatten().map(|at| at.gateway).collect();
-            let (served, leads) = (served(route), &leads);
-            parts.into_iter().enumerate().map(move |(number, part)| {
-                let rules =
-                    part.held.into_iter().map(|held| Rule::new(route.api, held, leads, &served));
-                let rules = self.rules(route, &part.hosts, rules, leads);
-                let (gateways, base) = (gateways.clone(), served.base.clone());
-                Way { route, part: number, gateways, rules, hosts: part.hosts, base }
-            })
-        });
-        ways.filter(|way| !way.rules.is_empty()).collect()
+        all.for_each(|host| preview_hosts.add_other(plain(host)));
+        preview_hosts
     }
 
-    /// The rules of a way without those that lead back, and a word on what a preview host does with them.
+    /// The rules of a way in without redirects to its own preview hosts. Reports links that clones cannot rewrite.
     fn rules(
         &self,
         route: Route<'a>,
         hosts: &[(String, Pattern)],
-        rules: impl Iterator<Item = Rule<'a>>,
-        leads: &Leads,
-    ) -> Vec<Rule<'a>> {
-        let (back, rules): (Vec<_>, Vec<_>) = rules.partition(|rule| rule.leads_back(hosts));
+        rules: impl Iterator<Item = CloneRule<'a>>,
+        preview_hosts: &PreviewHosts,
+    ) -> Vec<CloneRule<'a>> {
+        let (back, rules): (Vec<_>, Vec<_>) = rules.partition(|rule| rule.redirects_back(hosts));
         if let Some(rule) = back.first() {
             self.say(loops(route, rule.node));
         }
-        let mut named = rules.iter().filter_map(|rule| rule.named_in_answers(leads, hosts));
+        let mut named =
+            rules.iter().filter_map(|rule| rule.named_in_responses(preview_hosts, hosts));
         if let Some((value, host)) = named.next() {
             self.say(names_original(route, value, &host));
         }
-        if let Some((node, host)) = rules.iter().find_map(|rule| rule.leads_out(leads)) {
-            self.say(leads_out(route, node, &host));
+        if let Some((node, host)) = rules.iter().find_map(|rule| rule.links_out(preview_hosts)) {
+            self.say(links_out(route, node, &host));
         }
         rules
     }
 
-    /// The routes without the listeners that are there to send clients on: those without TLS of a host that is
-    /// served with TLS too.
-    fn narrowed(&self, stood_for: &[(Route<'a>, Hosts<'a>)]) -> Vec<(Route<'a>, Hosts<'a>)> {
-        let is_secure = |at: &At<'_>| at.secure == Some(true);
-        let all = stood_for.iter().flat_map(|(_, hosts)| hosts);
-        let with_tls = all.filter(|(_, at)| at.iter().any(is_secure));
-        let with_tls: BTreeSet<&str> = with_tls.map(|(host, _)| host.as_str()).collect();
-        let narrowed = stood_for.iter().filter_map(|(route, hosts)| {
-            let kept = hosts.iter().filter_map(|(host, at)| {
-                let mut at = at.clone();
-                if with_tls.contains(host.as_str()) {
-                    at.retain(|at| at.secure != Some(false));
-                }
-                (!at.is_empty()).then(|| (host.clone(), at))
+    /// Removes the listeners without TLS from hosts that are served with TLS too: they are there to redirect clients.
+    fn narrowed(&self, mut routes: Vec<(Route<'a>, Hosts<'a>)>) -> Vec<(Route<'a>, Hosts<'a>)> {
+        let is_secure = |at: &ServingListener<'_>| at.secure == Some(true);
+        let hosts = routes.iter().flat_map(|(_, hosts)| hosts);
+        let with_tls = hosts.filter(|(_, at)| at.iter().any(is_secure));
+        let with_tls: BTreeSet<String> = with_tls.map(|(host, _)| host.clone()).collect();
+        routes.retain_mut(|(route, hosts)| {
+            hosts.retain(|host, at| {
+                at.retain(|at| at.secure != Some(false) || !with_tls.contains(host));
+                !at.is_empty()
             });
-            let kept: Hosts<'_> = kept.collect();
-            if kept.is_empty() {
+            if hosts.is_empty() {
                 self.say(nothing_holds(*route));
             }
-            (!kept.is_empty()).then_some((*route, kept))
+            !hosts.is_empty()
         });
-        narrowed.collect()
+        routes
     }
 
-    /// The hosts of a route by what of it holds for them.
-    fn parts(
+    /// Groups the hosts of a route by the rules that apply to them.
+    fn host_groups(
         &self,
         entry: &'a Entry,
         route: Route<'a>,
         hosts: &Hosts<'a>,
         secure: bool,
-    ) -> Vec<Part<'a>> {
-        let by_host = held::depends_on_host(route);
-        let mut known: Vec<(&[At<'_>], Vec<HeldRule<'_>>)> = Vec::new();
-        let mut parts: Vec<Part<'_>> = Vec::new();
+    ) -> Vec<HostGroup<'a>> {
+        let by_host = applicable::depends_on_host(route);
+        let mut known: Vec<(&[ServingListener<'_>], Vec<ApplicableRule<'_>>)> = Vec::new();
+        let mut groups: Vec<HostGroup<'_>> = Vec::new();
         let mut looping: Vec<&Node> = Vec::new();
         for (host, at) in hosts {
             let preview = Pattern(preview_host(entry, "{preview}", host, route));
             let mut same = known.iter().filter(|(other, _)| !by_host && *other == at.as_slice());
-            let held = match same.next() {
-                Some((_, held)) => held.clone(),
-                None => match planner(route.api).held(
+            let applicable = match same.next() {
+                Some((_, applicable)) => applicable.clone(),
+                None => match planner(route.api).applicable(
                     route.object,
-                    &Sought { host, preview: &preview, at, key: self.key, secure },
+                    &HostContext { original: host, preview: &preview, at, key: self.key, secure },
                 ) {
-                    Ok(held) => {
-                        looping.extend(held.looping);
-                        held.rules
+                    Ok(applicable) => {
+                        looping.extend(applicable.looping);
+                        applicable.rules
                     }
                     Err(finding) => {
                         self.say(*finding);
@@ -239,59 +266,62 @@ impl<'a> Finder<'a, '_> {
                 },
             };
             if !by_host && known.iter().all(|(other, _)| *other != at.as_slice()) {
-                known.push((at, held.clone()));
+                known.push((at, applicable.clone()));
             }
-            match parts.iter_mut().find(|part| part.held == held) {
-                Some(part) => part.hosts.push((host.clone(), preview)),
-                None => parts.push(Part { held, hosts: vec![(host.clone(), preview)] }),
+            match groups.iter_mut().find(|group| group.applicable == applicable) {
+                Some(group) => group.hosts.push((host.clone(), preview)),
+                None => groups.push(HostGroup { applicable, hosts: vec![(host.clone(), preview)] }),
             }
         }
-        parts.retain(|part| !part.held.is_empty());
+        groups.retain(|group| !group.applicable.is_empty());
         match looping.first() {
-            _ if parts.is_empty() => self.say(nothing_holds(route)),
+            _ if groups.is_empty() => self.say(nothing_holds(route)),
             Some(redirect) => self.say(loops(route, redirect)),
             None => {}
         }
-        parts
+        groups
     }
 
+    /// Notes a finding.
     pub(super) fn say(&self, finding: Diagnostic) {
         self.findings.borrow_mut().entry(finding.message.clone()).or_insert(finding);
     }
 }
 
-/// Whether an entry stands for a Gateway that a route names.
-pub(super) fn is_meant(entry: &Entry, route: Route<'_>) -> bool {
-    route.bindings().iter().any(|one| stands_for(entry, one.gateway))
+/// Whether an entry stands for a Gateway that a route is bound to.
+pub(super) fn stands_for_route(entry: &Entry, route: Route<'_>) -> bool {
+    !bound_for(entry, route).is_empty()
 }
 
-/// Whether an entry stands for this Gateway.
-fn stands_for(entry: &Entry, gateway: Name<'_>) -> bool {
-    entry.of.is_empty()
-        || entry.of.iter().any(|one| (one.namespace.as_str(), one.name.as_str()) == gateway)
+/// The Gateways that a route is bound to and an entry stands for.
+fn bound_for<'a>(entry: &Entry, route: Route<'a>) -> Vec<BoundGateway<'a>> {
+    let is_named = |bound: &BoundGateway<'_>| {
+        let mut named = entry.of.iter().map(|one| (one.namespace.as_str(), one.name.as_str()));
+        entry.of.is_empty() || named.any(|name| name == bound.gateway)
+    };
+    route.bound_gateways().into_iter().filter(is_named).collect()
 }
 
-/// The hosts of an entry route, as they are written; one without hosts, or with a wildcard, is known by its
-/// name.
+/// The hosts of an entry route as they are written, or `*` if it has none.
 fn original_hosts(route: Route<'_>) -> Vec<&str> {
     let named = reader(route.api).hosts(route.object);
     if named.is_empty() { vec!["*"] } else { named }
 }
 
-/// A host as clients ask for it.
+/// A host as clients send it: in lower case, without a dot at the end.
 fn plain(host: &str) -> String {
     host.trim_end_matches('.').to_ascii_lowercase()
 }
 
-/// How much is written for a clone of a route: itself, its hosts, and its rules.
+/// What a clone of a route counts towards the limit of rules: itself, its hosts and its rules.
 pub(super) fn size(route: Route<'_>) -> usize {
     let (rules, hosts) = (route.rules().len(), original_hosts(route).len());
-    // Rules that depend on the host are written for each.
-    1 + hosts + if held::depends_on_host(route) { rules * hosts } else { rules }
+    // Rules that depend on the host are written once for each host.
+    1 + hosts + if applicable::depends_on_host(route) { rules * hosts } else { rules }
 }
 
 fn not_served(route: Route<'_>) -> Diagnostic {
-    let message = format!("{} has no host that a listener of its Gateways is open to", route.id);
+    let message = format!("{} has no host that a listener of its Gateways serves", route.id);
     let help = "nothing to do, unless previews need it: then mend its hosts, or the Gateway's";
     Diagnostic::new(&code::ENTRY_NOT_CLONED, message, help).at(route.place(), "not cloned")
 }
@@ -299,7 +329,7 @@ fn not_served(route: Route<'_>) -> Diagnostic {
 /// The finding about response headers that name an original host and cannot be replaced.
 fn names_original(route: Route<'_>, value: &Node, host: &str) -> Diagnostic {
     let message = format!(
-        "{} answers with a header that names `{host}`, and so do its clones: it does not name the preview host",
+        "clones of {} set a response header that names `{host}` and not the preview host",
         route.id
     );
     let help = "nothing to do, unless previews need it: then leave the domain out of the cookie, or write the host \
@@ -308,7 +338,7 @@ fn names_original(route: Route<'_>, value: &Node, host: &str) -> Diagnostic {
 }
 
 /// The finding about a link from a preview host to the host of a route without a preview host.
-fn leads_out(route: Route<'_>, node: &Node, host: &str) -> Diagnostic {
+fn links_out(route: Route<'_>, node: &Node, host: &str) -> Diagnostic {
     let message = format!(
         "{} leads to `{host}`, and so do its clones: the entry has no preview host for it, so a client leaves the \
          preview there",
@@ -318,7 +348,7 @@ fn leads_out(route: Route<'_>, node: &Node, host: &str) -> Diagnostic {
     Diagnostic::new(&code::HOST_KEPT, message, help).at(node.place, "is cloned as it stands")
 }
 
-/// The finding about redirects that clones of a route leave out.
+/// The finding that clones of a route leave out a redirect.
 fn loops(route: Route<'_>, redirect: &Node) -> Diagnostic {
     let message = format!(
         "clones of {} leave out a redirect to the host and path that were asked for: it would lead a preview \
@@ -330,7 +360,7 @@ fn loops(route: Route<'_>, redirect: &Node) -> Diagnostic {
     Diagnostic::new(&code::DROPPED, message, help).at(redirect.place, "left out of clones")
 }
 
-/// The finding about a route of which nothing applies at a preview host.
+/// The finding that no rule of a route applies at a preview host.
 fn nothing_holds(route: Route<'_>) -> Diagnostic {
     let reader = reader(route.api);
     let only_redirects = route.rules().iter().all(|rule| !reader.redirects(rule).is_empty());
@@ -340,7 +370,7 @@ fn nothing_holds(route: Route<'_>) -> Diagnostic {
             "would redirect a preview host to itself",
         ),
         false => (
-            format!("{} holds at none of the listeners that previews stand for", route.id),
+            format!("no rule of {} applies at the listeners that the entry stands for", route.id),
             "has no preview host",
         ),
     };

@@ -1,12 +1,12 @@
 //! Decides which rules of the routes of a service and port are derived for previews, and in which order.
 //!
 //! A derived rule has one header more than its original, so it takes precedence over it. It may also take precedence
-//! over another rule that used to come first: that one is then cloned with the key as well.
+//! over another rule that outranked the original. That rule is then derived too.
 
-use super::super::RouteIndex;
 use super::super::planner::Planning;
-use super::super::precedence::{Condition, Rank, rank};
+use super::super::precedence::{Condition, Precedence, precedence};
 use super::super::swap::Swapped;
+use super::super::{RouteIndex, carries_key, matches_key};
 use super::Rule;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi};
@@ -20,7 +20,7 @@ pub(super) struct Match<'a> {
     route: &'a Object,
     rule: &'a Node,
     node: Option<&'a Node>,
-    rank: Rank,
+    precedence: Precedence,
     condition: Condition<'a>,
 }
 
@@ -35,20 +35,20 @@ impl<'a> Rules<'a> {
         for route in routes {
             let grpc = route.id.kind == "GRPCRoute";
             for rule in rules(route) {
-                let list = rule.get("matches").map(Node::items).unwrap_or_default();
+                let list = rule.items_at(&["matches"]);
                 let nodes: Vec<Option<&'a Node>> =
                     if list.is_empty() { vec![None] } else { list.iter().map(Some).collect() };
                 for node in nodes {
-                    let (rank, condition) = (rank(node, grpc), Condition::new(node));
-                    matches.push(Match { route, rule, node, rank, condition });
+                    let (precedence, condition) = (precedence(node, grpc), Condition::new(node));
+                    matches.push(Match { route, rule, node, precedence, condition });
                 }
             }
         }
         Self { matches }
     }
 
-    /// The rules to derive for previews that affect these services, which are in order: those that
-    /// choose one of them, and those that must go on outranking them. Counts the pairs it compares.
+    /// The rules to derive for previews that affect these services, which are sorted: rules with one of them as a
+    /// backend, and rules that must go on outranking these.
     pub(super) fn derive(
         &self,
         to: &mut Planning<'_, 'a, '_>,
@@ -69,7 +69,9 @@ impl<'a> Rules<'a> {
         }
         self.add_outranking(&mut derived, &mut to.routing.pairs);
         let mut order: Vec<usize> = (0..self.matches.len()).filter(|&i| derived[i]).collect();
-        order.sort_by(|&a, &b| self.matches[b].rank.cmp(&self.matches[a].rank).then(a.cmp(&b)));
+        order.sort_by(|&a, &b| {
+            self.matches[b].precedence.cmp(&self.matches[a].precedence).then(a.cmp(&b))
+        });
         let mut rules: Vec<Rule<'a>> = Vec::new();
         for number in order {
             let one = &self.matches[number];
@@ -84,8 +86,8 @@ impl<'a> Rules<'a> {
         rules
     }
 
-    /// Adds the matches that must go on outranking those that are derived. A clone has one header more as well,
-    /// so it may need clones in turn.
+    /// Marks the matches that must go on outranking derived ones. They get the key as well, so further matches may have
+    /// to outrank them in turn. Counts the compared pairs.
     fn add_outranking(&self, derived: &mut [bool], pairs: &mut usize) {
         let mut new: Vec<usize> = (0..derived.len()).filter(|&index| derived[index]).collect();
         while let Some(other) = new.pop() {
@@ -102,17 +104,19 @@ impl<'a> Rules<'a> {
     /// Whether `index` outranks `other` in the baseline, but would not once `other` has the key.
     fn must_stay_ahead(&self, index: usize, other: usize) -> bool {
         let (ahead, behind) = (&self.matches[index], &self.matches[other]);
-        let outranks = ahead.rank > behind.rank || ahead.rank == behind.rank && index < other;
-        let mut with_key = behind.rank;
+        let outranks = ahead.precedence > behind.precedence
+            || ahead.precedence == behind.precedence && index < other;
+        let mut with_key = behind.precedence;
+        // The number of headers.
         with_key.3 += 1;
-        outranks && ahead.rank <= with_key && ahead.condition.may_overlap(&behind.condition)
+        outranks && ahead.precedence <= with_key && ahead.condition.may_overlap(&behind.condition)
     }
 
-    /// Warns where the age of two routes decides between their rules.
+    /// Warns if the age of two routes decides between their rules.
     pub(super) fn check_order(&self, service: &str, report: &mut Report) {
         for (index, first) in self.matches.iter().enumerate() {
             for second in &self.matches[index + 1..] {
-                if first.rank == second.rank
+                if first.precedence == second.precedence
                     && first.route.id != second.route.id
                     && first.condition.may_overlap(&second.condition)
                     && first.rule != second.rule
@@ -136,22 +140,15 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// A request header of the key's name cannot be matched twice in one match.
+/// Reports a match that the key cannot be added to: it has the key's header already, or as many headers as are allowed.
 fn check_key(index: &RouteIndex<'_, '_>, one: &Match<'_>, report: &mut Report) {
     let key = &index.config.previews.spec.routing.key;
-    let headers = one.node.and_then(|node| node.get("headers")).map(Node::items);
-    let headers = headers.unwrap_or_default();
+    let headers = one.node.map(|node| node.items_at(&["headers"])).unwrap_or_default();
     for header in headers {
-        let name = header.text_at(&["name"]).unwrap_or_default().to_ascii_lowercase();
-        if name == key.header || (!key.baggage.is_empty() && name == "baggage") {
-            report.push(
-                Diagnostic::new(
-                    &code::ROUTE_UNSUPPORTED,
-                    format!("{} matches the header `{name}`, which is the key's own", one.route.id),
-                    "choose another spec.routing.key, or remove the match from the route",
-                )
-                .at(header.place, "a match can name a header only once"),
-            );
+        let name = header.text_at(&["name"]).unwrap_or_default();
+        if carries_key(key, name) {
+            let label = "a match can name a header only once";
+            report.push(matches_key(one.route, name, header.place, label));
         }
     }
     if headers.len() >= 16 {

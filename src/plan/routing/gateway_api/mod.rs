@@ -9,11 +9,11 @@ mod derive;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::derive::Rules;
-use super::entries::{self, Held, Sought};
+use super::entries::{self, Applicable, HostContext};
 use super::hosts::of_parents;
 use super::planner::{Planner, Planning, ServiceRoutes};
 use super::swap::{Backend, Swapped};
-use super::{Attached as AnyAttached, MeshRoutes, RouteIndex, alike};
+use super::{Attached as AnyAttached, MeshRoutes, RouteIndex, group_by_affected};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, RouteApi, gateway::GROUP};
 use crate::model::route::Route;
@@ -21,22 +21,22 @@ use crate::model::route::gateway_api::{
     backends, dropped, filters, ignored_parent, is_hostname, kind_of_parent, namespace_of, parents,
     port_of, rules, service_parents,
 };
-use crate::model::route::gateways::Name;
+use crate::model::route::gateways::GatewayId;
 use crate::model::{Catalog, Service, ServiceName};
 use crate::spec::RoutingKey;
 use crate::yaml::Node;
 
-/// The routes of one service and port that are made for each of some previews.
+/// Routes of one service and port, for all previews that affect the same of the services that their rules have as
+/// backends.
 #[derive(Debug)]
 pub struct PreviewRoutes<'a> {
-    /// The previews, by the index of their environment. Of the services that a rule chooses they
-    /// affect the same.
+    /// The previews, as indices of environments.
     pub environments: Vec<usize>,
     /// The service whose host is routed.
     pub service: &'a Service<'a>,
-    /// The port in parentRefs; none where the service's own routes have none.
+    /// The port in the parentRef; `None` if the parentRefs of the service's routes have none.
     pub port: Option<u16>,
-    /// Whether the port belongs into the name, because the service has several.
+    /// Whether the name contains the port, because the service has several.
     pub port_in_name: bool,
     /// `HTTPRoute` or `GRPCRoute`.
     pub kind: &'static str,
@@ -47,11 +47,11 @@ pub struct PreviewRoutes<'a> {
 /// A rule to make.
 #[derive(Debug, Clone)]
 pub enum Rule<'a> {
-    /// An existing rule and the key, for these of its matches; affected backends are swapped.
+    /// A rule of the user with the key added to some of its matches. Affected backends are swapped.
     Derived {
         /// The rule.
         rule: Swapped<'a>,
-        /// Its matches; none: it has none written.
+        /// The matches. `None` stands for the match of a rule that has none.
         matches: Vec<Option<&'a Node>>,
     },
     /// Requests with the key go to the preview's copy at this port.
@@ -61,8 +61,8 @@ pub enum Rule<'a> {
 }
 
 impl Rule<'_> {
-    /// Its weight where rules are limited: itself, its matches and its backends.
-    fn weight(&self) -> usize {
+    /// What it counts towards the limit of rules: itself, its matches and its backends.
+    fn size(&self) -> usize {
         match self {
             Self::Derived { rule, matches } => 1 + matches.len() + backends(rule.rule).len(),
             Self::Preview(_) | Self::Baseline(_) => 3,
@@ -80,20 +80,20 @@ impl<'a> PreviewRoutes<'a> {
         derived.collect()
     }
 
-    /// Whether a rule leads to the copy of the service without one of the user's saying so.
+    /// Whether it has a rule of our own that leads to the copy of the service.
     pub(super) fn leads_to_copy(&self) -> bool {
         self.rules.iter().any(|rule| matches!(rule, Rule::Preview(_)))
     }
 
-    /// The services whose copies a rule names in the namespace of a preview, which must be granted.
+    /// The services whose copies are backends of its rules, for which it needs a ReferenceGrant.
     pub(crate) fn needing_grant(&self) -> BTreeSet<ServiceName<'a>> {
-        let own = self.leads_to_copy().then(|| self.service.id());
-        own.into_iter().chain(self.derived().into_iter().flat_map(named_copies)).collect()
+        let itself = self.leads_to_copy().then(|| self.service.id());
+        itself.into_iter().chain(self.derived().into_iter().flat_map(named_copies)).collect()
     }
 }
 
-/// The services whose copies a rule names by their name and namespace, which must be granted. Istio's kind
-/// `Hostname` is of no namespace.
+/// The services whose copies are backends of a rule, for which it needs a ReferenceGrant. Istio's kind `Hostname` has
+/// no namespace and needs none.
 pub(crate) fn named_copies<'a>(rule: &Swapped<'a>) -> impl Iterator<Item = ServiceName<'a>> {
     let backends = rule.backends.iter().filter(|backend| !is_hostname(backend.node));
     backends.filter_map(|backend| Some(backend.copy?.service))
@@ -106,7 +106,7 @@ pub struct Attached<'a> {
     pub parents: Vec<Parent<'a>>,
     /// Its rules.
     pub rules: Vec<Swapped<'a>>,
-    /// The namespaces of the baseline of which a rule names a Service, which must be granted.
+    /// The namespaces of the baseline whose Services its rules name, for which it needs a ReferenceGrant.
     pub needing_grant: BTreeSet<&'a str>,
 }
 
@@ -115,10 +115,10 @@ pub struct Attached<'a> {
 pub struct Parent<'a> {
     /// The service.
     pub service: ServiceName<'a>,
-    /// The port, where one is written.
+    /// The port, if one is written.
     pub port: Option<u16>,
-    /// The name of the port, where several parentRefs of the route are to this service: the API server wants
-    /// something else than the port that tells them apart.
+    /// The name of the port, if several parentRefs of the route are to this service. The API server does not accept two
+    /// that differ only in their port.
     pub section: Option<&'a str>,
 }
 
@@ -149,7 +149,7 @@ impl Planner for GatewayApi {
     }
 
     fn unfollowed<'a>(&self, index: &RouteIndex<'a, '_>, route: Route<'a>) -> Option<Diagnostic> {
-        index.of_route(route)
+        index.unfollowed_route(route)
     }
 
     fn private<'o>(&self, index: &RouteIndex<'_, '_>, route: &'o Object) -> Option<&'o Node> {
@@ -169,18 +169,18 @@ impl Planner for GatewayApi {
         true
     }
 
-    fn held<'a>(
+    fn applicable<'a>(
         &self,
         route: &'a Object,
-        sought: &Sought<'_>,
-    ) -> Result<Held<'a>, Box<Diagnostic>> {
-        entries::held_of_gateway_api(route, sought)
+        context: &HostContext<'_>,
+    ) -> Result<Applicable<'a>, Box<Diagnostic>> {
+        entries::rules_of_http_route(route, context)
     }
 
     fn full_for_clone(
         &self,
         route: &Object,
-        rule: &entries::Rule<'_>,
+        rule: &entries::CloneRule<'_>,
         key: &RoutingKey,
     ) -> Vec<Diagnostic> {
         entries::full_for_clone(route, rule, key)
@@ -194,7 +194,7 @@ impl Planner for GatewayApi {
         &self,
         catalog: &'a Catalog<'a>,
         route: &'a Object,
-    ) -> Vec<(Name<'a>, Vec<&'a str>)> {
+    ) -> Vec<(GatewayId<'a>, Vec<&'a str>)> {
         of_parents(catalog, route)
     }
 }
@@ -231,7 +231,7 @@ fn mirrors(rule: &Node) -> impl Iterator<Item = &Node> {
     filters(rule).iter().filter_map(|filter| filter.at(&["requestMirror", "backendRef"]))
 }
 
-/// The section name that tells a parentRef apart from others of its route to the same Service: the name of its port.
+/// The section name that tells a parentRef apart from others to the same Service: the name of its port.
 fn section<'a>(
     catalog: &'a Catalog<'a>,
     parents: &[(ServiceName<'_>, Option<u16>)],
@@ -249,9 +249,10 @@ fn followed_parents<'a>(
     catalog: &'a Catalog<'a>,
 ) -> Vec<(ServiceName<'a>, Option<u16>)> {
     let mut seen = BTreeSet::new();
-    let own = service_parents(route, catalog.home);
-    let own = own.filter(|(_, service)| service.namespace == route.id.namespace);
-    own.filter(|(parent, _)| ignored_parent(parent, route, catalog).is_none())
+    let parents = service_parents(route, catalog.home);
+    let parents = parents.filter(|(_, service)| service.namespace == route.id.namespace);
+    parents
+        .filter(|(parent, _)| ignored_parent(parent, route, catalog).is_none())
         .map(|(parent, service)| (service, port_of(parent)))
         .filter(|parent| seen.insert(*parent))
         .collect()
@@ -262,13 +263,12 @@ fn followed_parents<'a>(
 pub(super) struct ParentedRoutes<'a> {
     catalog: &'a Catalog<'a>,
     by_service: BTreeMap<ServiceName<'a>, Vec<(&'a Object, Option<u16>)>>,
-    /// The services to which other sets have attached routes, each with one of these.
+    /// A route of another set for each service that has one.
     of_others: BTreeMap<ServiceName<'a>, &'a Object>,
 }
 
 impl<'a> ParentedRoutes<'a> {
-    /// Finds the routes that are attached to Services of the baseline, those left out that Istio does not
-    /// follow.
+    /// Collects the routes that are attached to Services of the baseline and that Istio follows.
     pub(super) fn of(catalog: &'a Catalog<'a>) -> Self {
         let mut by_service: BTreeMap<ServiceName<'_>, Vec<_>> = BTreeMap::new();
         for kind in ["HTTPRoute", "GRPCRoute"] {
@@ -324,23 +324,18 @@ impl<'a> ServiceRoutes<'a> for ParentedRoutes<'a> {
     fn plan(&self, to: &mut Planning<'_, 'a, '_>, service: &'a Service<'a>, involved: &[usize]) {
         let by_port = self.by_port(service.id());
         let chosen = self.chosen(service.id());
-        let alike = alike(to.index.environments, involved.iter().copied(), &chosen);
+        let groups = group_by_affected(to.index.environments, involved.iter().copied(), &chosen);
         for (port, routes) in &by_port {
             let list = Rules::of(routes);
             to.routing.pairs += list.matches.len().pow(2) / 2;
-            if to.is_over() {
+            if to.is_over_limit() {
                 return;
             }
             list.check_order(service.name(), to.report);
-            for (affected, environments) in &alike {
+            for (affected, environments) in &groups {
                 let rules = list.derive(to, affected);
                 if rules.is_empty() {
                     continue;
-                }
-                let size: usize = rules.iter().map(Rule::weight).sum();
-                to.routing.rules += size * environments.len();
-                if to.is_over() {
-                    return;
                 }
                 to.push(PreviewRoutes {
                     environments: environments.clone(),
@@ -350,6 +345,9 @@ impl<'a> ServiceRoutes<'a> for ParentedRoutes<'a> {
                     kind: if routes[0].id.kind == "GRPCRoute" { "GRPCRoute" } else { "HTTPRoute" },
                     rules,
                 });
+                if to.is_over_limit() {
+                    return;
+                }
             }
         }
         if !by_port.contains_key(&None) && !to.index.is_unrouted(service.id()) {
@@ -359,7 +357,7 @@ impl<'a> ServiceRoutes<'a> for ParentedRoutes<'a> {
     }
 }
 
-/// Plans the routes of ports that no route of the user is for.
+/// Plans routes for the ports for which the user has none.
 fn plan_unwritten<'a>(
     to: &mut Planning<'_, 'a, '_>,
     service: &'a Service<'a>,
@@ -374,8 +372,6 @@ fn plan_unwritten<'a>(
             continue;
         }
         let rules = vec![Rule::Preview(port.number), Rule::Baseline(port.number)];
-        let size: usize = rules.iter().map(Rule::weight).sum();
-        to.routing.rules += size * environments.len();
         to.push(PreviewRoutes {
             environments: environments.clone(),
             service,
@@ -389,6 +385,8 @@ fn plan_unwritten<'a>(
 
 impl<'a> Planning<'_, 'a, '_> {
     fn push(&mut self, routes: PreviewRoutes<'a>) {
+        let size: usize = routes.rules.iter().map(Rule::size).sum();
+        self.routing.rules += size * routes.environments.len();
         self.routing.mesh.push(MeshRoutes::GatewayApi(routes));
     }
 }

@@ -5,17 +5,17 @@
 
 use std::collections::BTreeSet;
 
-use super::super::bound::{Bound, chosen};
 use super::super::overlap::may_overlap;
 use super::super::planner::Planning;
 use super::super::swap::Swapped;
-use super::super::{MeshRoutes, RouteIndex, alike};
-use super::{Derived, HostRules, InMesh, Source};
+use super::super::virtual_services::{MeshVirtualServices, chosen};
+use super::super::{MeshRoutes, RouteIndex, carries_key, group_by_affected, matches_key};
+use super::{Derived, HostRules, InMesh, RuleSource};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi, marks};
 use crate::model::route::Route;
 use crate::model::route::istio::{
-    Seen, destinations, hosts, http, is_on_port, is_only_mesh, matches, mesh_matches,
+    HEADERS, Visibility, destinations, hosts, http, is_on_port, is_only_mesh, matches, mesh_matches,
 };
 use crate::model::{Catalog, Service, ServiceName};
 use crate::spec::Delivery;
@@ -24,16 +24,16 @@ use crate::yaml::Node;
 /// Plans the VirtualServices of one service for the previews that are involved.
 pub(in crate::plan::routing) fn plan<'a>(
     to: &mut Planning<'_, 'a, '_>,
-    bound: &Bound<'a>,
+    virtual_services: &MeshVirtualServices<'a>,
     service: &'a Service<'a>,
     involved: &[usize],
 ) {
-    let sources = bound.sources(service.id());
+    let sources = virtual_services.sources(service.id());
     to.report.extend(refuse_fall_through(service, &sources));
     for source in sources {
         let rules = match source {
-            Source::Nothing => Some(make(to.index, service, involved)),
-            Source::Existing(object) | Source::Wildcard(object) => {
+            RuleSource::Nothing => Some(make(to.index, service, involved)),
+            RuleSource::Existing(object) | RuleSource::Wildcard(object) => {
                 to.report.extend(refuse_external(to.index, source, service.name()));
                 for rule in http(object) {
                     check_rule(to.index, object, rule, to.report);
@@ -41,40 +41,43 @@ pub(in crate::plan::routing) fn plan<'a>(
                 let original = Original { source, object };
                 let rules = derive_all(to, service, original, involved);
                 let catalog = to.index.catalog;
-                let refused = rules.as_ref().and_then(|rules| refuse_bare(catalog, rules, object));
+                let refused = rules
+                    .as_ref()
+                    .and_then(|rules| refuse_ports_without_rule(catalog, rules, object));
                 to.report.extend(refused);
                 rules
             }
         };
-        if to.is_over() {
+        if to.is_over_limit() {
             return;
         }
         // A VirtualService of several hosts is extended once, for all of them.
         let is_new = match source {
-            Source::Existing(object) => {
+            RuleSource::Existing(object) => {
                 rules.as_ref().is_some_and(|rules| !rules.previews.is_empty())
                     && to.routing.extended.insert(&object.id)
             }
-            Source::Wildcard(_) | Source::Nothing => true,
+            RuleSource::Wildcard(_) | RuleSource::Nothing => true,
         };
         let rules = rules.filter(|rules| !rules.previews.is_empty() && is_new);
         to.routing.mesh.extend(rules.map(MeshRoutes::Istio));
     }
 }
 
-/// The finding that callers would fall through to the entries of a wildcard that did not count for them:
-/// on a port of which an exact host says nothing, Istio looks for another exact host, and for no wildcard.
-fn refuse_fall_through(service: &Service<'_>, sources: &[Source<'_>]) -> Option<Diagnostic> {
+/// The finding that a new VirtualService would change calls that it is not for. Some callers see an exact
+/// VirtualService without a rule for some port. For this port Istio looks for another VirtualService of the exact host,
+/// but not for a wildcard.
+fn refuse_fall_through(service: &Service<'_>, sources: &[RuleSource<'_>]) -> Option<Diagnostic> {
     let wildcard = sources.iter().find_map(|source| match source {
-        Source::Wildcard(object) => Some(*object),
-        Source::Existing(_) | Source::Nothing => None,
+        RuleSource::Wildcard(object) => Some(*object),
+        RuleSource::Existing(_) | RuleSource::Nothing => None,
     })?;
     let exact = sources.iter().find_map(|source| match source {
-        Source::Existing(object) => Some(*object),
-        Source::Wildcard(_) | Source::Nothing => None,
+        RuleSource::Existing(object) => Some(*object),
+        RuleSource::Wildcard(_) | RuleSource::Nothing => None,
     });
-    let object =
-        exact.filter(|object| service.routable().iter().any(|&port| is_bare(object, port)))?;
+    let object = exact
+        .filter(|object| service.routable().iter().any(|&port| has_no_rule_for(object, port)))?;
     let message = format!(
         "{} has no http rule for some port of {}, which {} covers for others",
         object.id,
@@ -88,13 +91,13 @@ fn refuse_fall_through(service: &Service<'_>, sources: &[Source<'_>]) -> Option<
     )
 }
 
-/// The finding that an object of the baseline must change which something else delivers.
+/// The finding that a VirtualService must be extended, but something else delivers the baseline.
 fn refuse_external(
     index: &RouteIndex<'_, '_>,
-    source: Source<'_>,
+    source: RuleSource<'_>,
     service: &str,
 ) -> Option<Diagnostic> {
-    let (Source::Existing(object), Delivery::External) =
+    let (RuleSource::Existing(object), Delivery::External) =
         (source, index.config.previews.spec.baseline.delivery)
     else {
         return None;
@@ -107,14 +110,14 @@ fn refuse_external(
     Some(finding.also(index.config.place("spec.baseline"), "delivery is external here"))
 }
 
-/// What an earlier run made for the host of a service.
+/// The VirtualService that an earlier run made for the host of a service.
 fn earlier<'a>(index: &RouteIndex<'a, '_>, service: ServiceName<'_>) -> Option<&'a Object> {
     let name = marks::virtual_service(index.config.set(), service.name);
     let mut earlier = index.catalog.extended().iter();
     earlier.find(|one| one.id.name == name && one.id.namespace == service.namespace)
 }
 
-/// The rules for a host without a VirtualService: those of previews with a copy of the service.
+/// The rules for a host without a VirtualService. Previews with a copy of the service have some.
 fn make<'a>(
     index: &RouteIndex<'a, '_>,
     service: &'a Service<'a>,
@@ -124,14 +127,14 @@ fn make<'a>(
     let routed = involved.iter().filter(|_| !index.is_unrouted(service.id()));
     HostRules {
         service: service.id(),
-        source: Source::Nothing,
+        source: RuleSource::Nothing,
         earlier: earlier(index, service.id()),
         previews: routed.filter(has_copy).map(|&at| (at, 0)).collect(),
         derived: vec![Derived::default()],
         carried: Vec::new(),
         ports: service.routable(),
         match_port: service.ports.len() > 1,
-        bare: Vec::new(),
+        ports_without_rule: Vec::new(),
         names_mesh: false,
     }
 }
@@ -139,7 +142,7 @@ fn make<'a>(
 /// A VirtualService that rules are derived from, and its relation to the host.
 #[derive(Clone, Copy)]
 struct Original<'a> {
-    source: Source<'a>,
+    source: RuleSource<'a>,
     object: &'a Object,
 }
 
@@ -153,38 +156,42 @@ fn derive_all<'a>(
     let (index, name, object) = (to.index, service.id(), original.object);
     let mut chosen: BTreeSet<ServiceName<'_>> = chosen(object, index.catalog.home).collect();
     chosen.insert(name);
-    let alike = alike(index.environments, involved.iter().copied(), &chosen);
+    let groups = group_by_affected(index.environments, involved.iter().copied(), &chosen);
     let is_swapped =
         |affected: &[ServiceName<'_>]| affected.contains(&name) && !index.is_unrouted(name);
-    let mut bare = Vec::new();
-    // On a port of which one that only some see says nothing, the one that everybody sees counts.
-    if alike.keys().any(|affected| is_swapped(affected)) && Seen::of(object) == Seen::Everywhere {
-        bare.extend(service.routable().into_iter().filter(|&port| is_bare(object, port)));
+    let mut ports_without_rule = Vec::new();
+    // If only some namespaces see a VirtualService, ports without a rule follow the one that all of them see.
+    if groups.keys().any(|affected| is_swapped(affected))
+        && Visibility::of(object) == Visibility::Everywhere
+    {
+        ports_without_rule
+            .extend(service.routable().into_iter().filter(|&port| has_no_rule_for(object, port)));
     }
     let (mut previews, mut derived) = (Vec::new(), Vec::new());
-    for (affected, environments) in alike {
+    for (affected, environments) in groups {
         let rules = derive(index, &affected, object, &mut to.routing.pairs);
-        let bare = if is_swapped(&affected) { bare.clone() } else { Vec::new() };
-        if rules.is_empty() && bare.is_empty() {
+        let ports_without_rule =
+            if is_swapped(&affected) { ports_without_rule.clone() } else { Vec::new() };
+        if rules.is_empty() && ports_without_rule.is_empty() {
             continue;
         }
-        let size: usize = rules.iter().map(|rule| weight(rule.rule)).sum();
+        let size: usize = rules.iter().map(|rule| size(rule.rule)).sum();
         to.routing.rules += size * environments.len();
-        if to.is_over() {
+        if to.is_over_limit() {
             return None;
         }
         previews.extend(environments.into_iter().map(|at| (at, derived.len())));
         let rules = rules.into_iter().filter_map(|rule| InMesh::of(object, rule)).collect();
-        derived.push(Derived { rules, bare });
+        derived.push(Derived { rules, ports_without_rule });
     }
     previews.sort_unstable();
     let carried = match original.source {
-        Source::Existing(_) | Source::Nothing => Vec::new(),
-        Source::Wildcard(wildcard) => carried(index, wildcard),
+        RuleSource::Existing(_) | RuleSource::Nothing => Vec::new(),
+        RuleSource::Wildcard(wildcard) => carried(index, wildcard),
     };
     let earlier = match original.source {
-        Source::Existing(_) => None,
-        Source::Nothing | Source::Wildcard(_) => earlier(index, name),
+        RuleSource::Existing(_) => None,
+        RuleSource::Nothing | RuleSource::Wildcard(_) => earlier(index, name),
     };
     Some(HostRules {
         service: name,
@@ -195,7 +202,7 @@ fn derive_all<'a>(
         carried,
         ports: service.routable(),
         match_port: service.ports.len() > 1,
-        bare,
+        ports_without_rule,
         names_mesh: !is_only_mesh(object),
     })
 }
@@ -207,31 +214,31 @@ fn carried<'a>(index: &RouteIndex<'a, '_>, wildcard: &'a Object) -> Vec<InMesh<'
     http(wildcard).filter_map(|rule| InMesh::of(wildcard, unchanged(rule))).collect()
 }
 
-/// What a rule counts as where rules are limited: itself, its matches and its destinations.
-fn weight(rule: &Node) -> usize {
+/// What a rule counts towards the limit of rules: itself, its matches and its destinations.
+fn size(rule: &Node) -> usize {
     1 + matches(rule).len() + destinations(rule).count()
 }
 
 /// Whether no rule of a VirtualService can apply to requests of the mesh on a port.
-fn is_bare(object: &Object, port: u16) -> bool {
+fn has_no_rule_for(object: &Object, port: u16) -> bool {
     let on_port = |one: &Node| is_on_port(one, port);
     let applies = |rule| mesh_matches(object, rule).is_some_and(|all| all.iter().any(on_port));
     !http(object).any(applies)
 }
 
-/// The finding that rules for a port would apply to other hosts as well. Other spellings of the service's host
-/// are none.
-fn refuse_bare(
+/// The finding that a new rule for a port would apply to other hosts as well. Other spellings of the service's host do
+/// not count.
+fn refuse_ports_without_rule(
     catalog: &Catalog<'_>,
     rules: &HostRules<'_>,
     object: &Object,
 ) -> Option<Diagnostic> {
     let routed = |host: &str| catalog.service_routed(host, object).map(Service::id);
     let mut others = hosts(object).filter(|host| routed(host) != Some(rules.service));
-    if rules.bare.is_empty() || !rules.extends() || others.next().is_none() {
+    if rules.ports_without_rule.is_empty() || !rules.extends() || others.next().is_none() {
         return None;
     }
-    let ports: Vec<String> = rules.bare.iter().map(u16::to_string).collect();
+    let ports: Vec<String> = rules.ports_without_rule.iter().map(u16::to_string).collect();
     let message = format!(
         "{object} has several hosts and no http rule for port {ports} of {service}, so rules for \
          previews would apply to its other hosts too",
@@ -244,8 +251,8 @@ fn refuse_bare(
     Some(Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(node.place, "several hosts"))
 }
 
-/// The rules of a VirtualService to derive for previews that affect these services, which are in
-/// order. Counts the pairs of matches it compares, and ends early where there are too many.
+/// The rules of a VirtualService to derive for previews that affect these services, which are sorted. Counts the
+/// compared pairs of matches, and stops if there are too many.
 fn derive<'a>(
     index: &RouteIndex<'a, '_>,
     affected: &[ServiceName<'_>],
@@ -273,7 +280,7 @@ fn derive<'a>(
     derived
 }
 
-/// Reports rules that cannot be derived from: delegates, and matches on the key's own header.
+/// Reports rules from which none can be derived: they delegate, match on the key's header, or have a name that we need.
 fn check_rule(index: &RouteIndex<'_, '_>, object: &Object, rule: &Node, report: &mut Report) {
     if marks::is_made_rule(rule, index.config.set()) {
         let name = rule.text_at(&["name"]).unwrap_or_default();
@@ -285,35 +292,16 @@ fn check_rule(index: &RouteIndex<'_, '_>, object: &Object, rule: &Node, report: 
             Diagnostic::new(&code::NAME_TAKEN, message, help).at(place, "looks like one of ours"),
         );
     }
-    let mut refuse = |message: String, help: &str, node: &Node| {
-        report.push(
-            Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help)
-                .at(node.place, "not supported"),
-        );
-    };
     if let Some(delegate) = rule.get("delegate") {
-        refuse(
-            format!("{} delegates an http rule to another object", object.id),
-            "write the delegate's http rules into the VirtualService itself",
-            delegate,
-        );
+        let message = format!("{} delegates an http rule to another object", object.id);
+        let help = "write the delegate's http rules into the VirtualService itself";
+        let finding = Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help);
+        report.push(finding.at(delegate.place, "not supported"));
     }
     let key = &index.config.previews.spec.routing.key;
-    for one in rule.get("match").map(Node::items).unwrap_or_default() {
-        for field in ["headers", "withoutHeaders"] {
-            for (name, value) in one.get(field).map(Node::entries).unwrap_or_default() {
-                let lower = name.text.to_ascii_lowercase();
-                if lower == key.header || (!key.baggage.is_empty() && lower == "baggage") {
-                    refuse(
-                        format!(
-                            "{} matches the header `{lower}`, which is the key's own",
-                            object.id
-                        ),
-                        "choose another spec.routing.key, or remove the match from the route",
-                        value,
-                    );
-                }
-            }
-        }
+    let fields = matches(rule).iter().flat_map(|one| HEADERS.iter().filter_map(|it| one.get(it)));
+    let headers = fields.flat_map(Node::entries);
+    for (name, value) in headers.filter(|(name, _)| carries_key(key, &name.text)) {
+        report.push(matches_key(object, &name.text, value.place, "not supported"));
     }
 }

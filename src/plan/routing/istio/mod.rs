@@ -1,4 +1,4 @@
-//! VirtualServices in the mesh: for a host, and those who see it, there is never more than one.
+//! VirtualServices in the mesh. Istio follows only one for a host and a caller, so it has the rules of all previews.
 //!
 //! Out come the rules of all previews for a host, those of a wildcard that they would shadow, and the rules that
 //! apply inside a preview. `derive` decides which rules these are.
@@ -9,15 +9,17 @@ mod derive;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use self::derive::plan;
-use super::bound::Bound;
-use super::entries::{self, Held, Sought};
+use super::entries::{self, Applicable, HostContext};
 use super::planner::{Planner, ServiceRoutes};
 use super::swap::{Backend, Swapped, Weight};
+use super::virtual_services::MeshVirtualServices;
 use super::{Attached as AnyAttached, RouteIndex, Routing};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, RouteApi, istio::GROUP, marks};
-use crate::model::route::gateways::Name;
-use crate::model::route::istio::{Seen, hosts, http, is_mesh, matches, mesh_matches, section};
+use crate::model::route::gateways::GatewayId;
+use crate::model::route::istio::{
+    Visibility, hosts, http, is_mesh, matches, mesh_matches, section,
+};
 use crate::model::route::{Route, reader};
 use crate::model::{Catalog, ServiceName};
 use crate::spec::{Config, RoutingKey};
@@ -29,30 +31,29 @@ pub struct HostRules<'a> {
     /// The service whose host made it necessary.
     pub service: ServiceName<'a>,
     /// Where its rules come from.
-    pub source: Source<'a>,
-    /// What an earlier run made of it, to which other sets may have added.
+    pub source: RuleSource<'a>,
+    /// The VirtualService that an earlier run made, to which other sets may have added rules.
     pub earlier: Option<&'a Object>,
-    /// The previews that have rules in it, in order, by the index of their environment; each with
-    /// the index of what is derived for it.
+    /// The previews with rules in it, in order: the index of the environment, and the index of its rules in `derived`.
     pub previews: Vec<(usize, usize)>,
-    /// The derived rules for previews that affect the same services.
+    /// The rules of previews. Previews that affect the same services share an item.
     pub derived: Vec<Derived<'a>>,
     /// The rules of a wildcard, which follow those of previews.
     pub carried: Vec<InMesh<'a>>,
-    /// Ports that can be routed, where there is no original; a service of one port needs no match.
+    /// The ports of the service that can be routed, for rules without an original.
     pub ports: Vec<u16>,
-    /// Whether rules must match their port.
+    /// Whether these rules must match their port, because the service has several.
     pub match_port: bool,
     /// Ports of the service on which no rule of the original can apply, so that Istio routes them
     /// as if there were no VirtualService.
-    pub bare: Vec<u16>,
+    pub ports_without_rule: Vec<u16>,
     /// Whether matches must say that they are for the mesh, because the original is for Gateways too.
     pub names_mesh: bool,
 }
 
 /// Where the rules of a host come from.
 #[derive(Debug, Clone, Copy)]
-pub enum Source<'a> {
+pub enum RuleSource<'a> {
     /// Nowhere: the host has no VirtualService yet.
     Nothing,
     /// The user's VirtualService for the host, which is extended.
@@ -61,13 +62,13 @@ pub enum Source<'a> {
     Wildcard(&'a Object),
 }
 
-/// The rules of some previews that precede those of an original.
+/// The rules of a preview, which precede those of the original.
 #[derive(Debug, Default)]
 pub struct Derived<'a> {
     /// Rules of the original, in order.
     pub rules: Vec<InMesh<'a>>,
-    /// Ports without a rule of the original on which the copy is chosen.
-    pub bare: Vec<u16>,
+    /// Ports without a rule of the original that lead to the copy.
+    pub ports_without_rule: Vec<u16>,
 }
 
 /// A rule of a VirtualService as it applies in the mesh.
@@ -75,12 +76,12 @@ pub struct Derived<'a> {
 pub struct InMesh<'a> {
     /// The rule.
     pub swapped: Swapped<'a>,
-    /// Those of its matches that hold in the mesh.
+    /// Those of its matches that apply in the mesh.
     pub matches: Vec<Node>,
 }
 
 impl<'a> InMesh<'a> {
-    /// A rule; none where it is bound to Gateways alone.
+    /// Reads the matches of a rule; `None` if it applies to Gateways alone.
     fn of(original: &Object, swapped: Swapped<'a>) -> Option<Self> {
         let matches = mesh_matches(original, swapped.rule)?;
         Some(Self { swapped, matches })
@@ -94,21 +95,21 @@ impl<'a> HostRules<'a> {
         rules.map(|rule| &rule.swapped).collect()
     }
 
-    /// Whether a rule leads to the copy of the service without one of the user's saying so.
+    /// Whether it has a rule of our own that leads to the copy of the service.
     pub(super) fn leads_to_copy(&self) -> bool {
-        matches!(self.source, Source::Nothing) || !self.bare.is_empty()
+        matches!(self.source, RuleSource::Nothing) || !self.ports_without_rule.is_empty()
     }
 
-    /// Whether it is an object of the user that is extended, and not one of ours.
+    /// Whether it extends a VirtualService of the user.
     pub(crate) fn extends(&self) -> bool {
-        matches!(self.source, Source::Existing(_))
+        matches!(self.source, RuleSource::Existing(_))
     }
 }
 
 /// The part of a VirtualService that is attached to copies.
 #[derive(Debug)]
 pub struct Attached<'a> {
-    /// The services for whose copies it speaks.
+    /// The services whose copies it applies to.
     pub services: Vec<ServiceName<'a>>,
     /// Its HTTP rules.
     pub http: Vec<InMesh<'a>>,
@@ -128,7 +129,7 @@ pub(super) struct Istio;
 
 impl Planner for Istio {
     fn service_routes<'a>(&self, catalog: &'a Catalog<'a>) -> Box<dyn ServiceRoutes<'a> + 'a> {
-        Box::new(Bound::of(catalog))
+        Box::new(MeshVirtualServices::of(catalog))
     }
 
     fn merge<'a>(
@@ -161,23 +162,23 @@ impl Planner for Istio {
     }
 
     fn unfollowed<'a>(&self, index: &RouteIndex<'a, '_>, route: Route<'a>) -> Option<Diagnostic> {
-        index.of_virtual_service(route)
+        index.unfollowed_virtual_service(route)
     }
 
     fn private<'o>(&self, index: &RouteIndex<'_, '_>, route: &'o Object) -> Option<&'o Node> {
         let home = index.catalog.home;
         let is_home = |node: &&Node| node.text().is_some_and(|name| home.includes(name));
         let source = |one: &'o Node| one.get("sourceNamespace").filter(is_home);
-        if !is_mesh(route) || !index.is_met(route) {
+        if !is_mesh(route) || !index.is_met_by_copies(route) {
             return None;
         }
-        let is_private = Seen::of(route).is_private(home);
+        let is_private = Visibility::of(route).is_private(home);
         let seen = is_private.then(|| route.node.at(&["spec", "exportTo"]));
         seen.flatten().or_else(|| http(route).flat_map(matches).find_map(source))
     }
 
     fn leads_in(&self, route: &Object, catalog: &Catalog<'_>) -> bool {
-        // One without hosts is a delegate.
+        // A VirtualService without hosts is a delegate.
         hosts(route).next().is_some()
             && (catalog.home.includes(&route.id.namespace)
                 || entries::leads_to_service(route, catalog))
@@ -187,15 +188,20 @@ impl Planner for Istio {
         entries::has_gateway_rule(route)
     }
 
-    fn held<'a>(
+    fn applicable<'a>(
         &self,
         route: &'a Object,
-        sought: &Sought<'_>,
-    ) -> Result<Held<'a>, Box<Diagnostic>> {
-        entries::held_of_istio(route, sought)
+        context: &HostContext<'_>,
+    ) -> Result<Applicable<'a>, Box<Diagnostic>> {
+        entries::rules_of_virtual_service(route, context)
     }
 
-    fn full_for_clone(&self, _: &Object, _: &entries::Rule<'_>, _: &RoutingKey) -> Vec<Diagnostic> {
+    fn full_for_clone(
+        &self,
+        _: &Object,
+        _: &entries::CloneRule<'_>,
+        _: &RoutingKey,
+    ) -> Vec<Diagnostic> {
         // No list of a VirtualService has a limit.
         Vec::new()
     }
@@ -208,13 +214,13 @@ impl Planner for Istio {
         &self,
         _: &'a Catalog<'a>,
         route: &'a Object,
-    ) -> Vec<(Name<'a>, Vec<&'a str>)> {
-        let bound = reader(RouteApi::Istio).bindings(route).into_iter();
+    ) -> Vec<(GatewayId<'a>, Vec<&'a str>)> {
+        let bound = reader(RouteApi::Istio).bound_gateways(route).into_iter();
         bound.map(|one| (one.gateway, hosts(route).collect())).collect()
     }
 }
 
-/// Notes the port of a copy that has only one, where the destination names none.
+/// Sets the port of a copy if the service has only one and the destination names none.
 fn write_out_port(backend: &mut Backend<'_>, catalog: &Catalog<'_>) {
     let Some(copy) = &mut backend.copy else { return };
     let ports = catalog.service(copy.service).map(|one| one.ports.as_slice()).unwrap_or_default();
@@ -223,8 +229,8 @@ fn write_out_port(backend: &mut Backend<'_>, catalog: &Catalog<'_>) {
     }
 }
 
-/// Copies have no subsets, so two destinations may have become the same: they are one of both weights. One that
-/// is left alone of several gets everything.
+/// Merges destinations of copies that differ only in their subset, because copies have none. Their weights are added.
+/// If only one of several is left, it gets all requests.
 fn merge<'a>(backends: Vec<Backend<'a>>, written: usize) -> Vec<Backend<'a>> {
     let reader = reader(RouteApi::Istio);
     let weight = |backend: &Backend<'_>| match backend.weight {
@@ -278,7 +284,7 @@ fn is_same_but_for_weight(a: &Backend<'_>, b: &Backend<'_>) -> bool {
     rest(a) == rest(b)
 }
 
-/// Attaches a VirtualService to the copies of these services. None where nothing of it holds in the mesh.
+/// Attaches a VirtualService to the copies of these services; `None` if none of its rules applies in the mesh.
 fn attach<'a>(
     index: &RouteIndex<'a, '_>,
     route: Route<'a>,
@@ -292,7 +298,7 @@ fn attach<'a>(
     if http.is_empty() && tcp.is_empty() {
         return None;
     }
-    // Several spellings of one host are one here.
+    // A host can be listed in several spellings.
     let mut seen = BTreeSet::new();
     let named = hosts(route.object).filter_map(|host| catalog.service_routed(host, route.object));
     let named = named.filter_map(|service| services.get(&service.id()).copied());
@@ -303,8 +309,8 @@ fn attach<'a>(
     Some(Attached { services: named, http, tcp })
 }
 
-/// VirtualServices of an earlier run that this one has no use for, and that other sets have added to: they
-/// stay with what is not ours, or the other sets' previews would be left without rules.
+/// VirtualServices of an earlier run that this run does not need, but to which other sets have added rules. They stay,
+/// without our rules, so that the previews of the other sets keep theirs.
 pub(super) fn left_to_others<'a>(
     config: &Config,
     catalog: &'a Catalog<'a>,

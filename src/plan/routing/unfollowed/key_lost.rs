@@ -19,11 +19,11 @@ impl<'a> RouteIndex<'a, '_> {
                 if !seen.insert(&route.object.id) {
                     continue;
                 }
-                let changes = reader(route.api).request_changes(route.object).into_iter();
-                let lost = { changes }.find_map(|change| self.loses_key(change));
+                let mut changes = reader(route.api).request_changes(route.object).into_iter();
+                let lost = changes.find_map(|change| self.loses_key(change));
                 if let Some((node, header)) = lost {
                     let message = format!(
-                        "{} changes the header `{header}`, which is the key's own",
+                        "{} changes the header `{header}`, which carries the key",
                         route.id
                     );
                     let help =
@@ -37,13 +37,13 @@ impl<'a> RouteIndex<'a, '_> {
         }
     }
 
-    /// Where a change of request headers takes the key, and from which header.
+    /// The list of a header modifier that changes a header of the key, and that header.
     fn loses_key<'n>(&self, change: &'n Node) -> Option<(&'n Node, &'a str)> {
         let key = &self.config.previews.spec.routing.key;
         let baggage = (!key.baggage.is_empty()).then_some("baggage");
         [Some(key.header.as_str()), baggage].into_iter().flatten().find_map(|header| {
             ["set", "add", "remove"].into_iter().find_map(|field| {
-                // A member more in the baggage does no harm.
+                // Adding a member to the baggage keeps the key.
                 let node = change.get(field).filter(|_| header != "baggage" || field != "add")?;
                 let names = node.items().iter().filter_map(|one| match one.text() {
                     Some(name) => Some(name),

@@ -26,7 +26,7 @@ use crate::model::route::istio::hosts;
 use crate::yaml::Node;
 
 impl<'a> RouteIndex<'a, '_> {
-    /// Says of each route of the input what previews do not have of it.
+    /// Reports what previews cannot follow in each route of the input.
     pub(super) fn check_unfollowed(&self, report: &mut Report) {
         if self.environments.is_empty() {
             return;
@@ -34,29 +34,29 @@ impl<'a> RouteIndex<'a, '_> {
         let answering = self.answering();
         for object in self.catalog.objects() {
             let Some(route) = Route::of(object) else {
-                report.extend(self.of_stream_route(object));
+                report.extend(self.unfollowed_stream_route(object));
                 continue;
             };
             report.extend(planner(route.api).unfollowed(self, route));
-            report.extend(self.leading_nowhere(route, &answering));
+            report.extend(self.without_answer(route, &answering));
         }
-        report.extend(self.of_one_namespace());
+        report.extend(self.private_rules());
         self.check_key_lost(report);
     }
 
-    /// Whether some preview has a copy of the service that calls from outside of it can reach.
+    /// Whether some preview has a copy of the service that calls from outside the preview can reach.
     pub(super) fn is_previewed(&self, service: ServiceName<'_>) -> bool {
         self.affecting.contains_key(&service) && !self.is_unrouted(service)
     }
 
-    /// A previewed service that a rule of a route chooses.
+    /// A previewed service that a rule of a route has as a backend.
     fn chooses_previewed(&self, route: Route<'a>) -> Option<ServiceName<'a>> {
         let chosen = route.chosen(self.catalog.home);
         chosen.into_iter().find(|name| self.is_previewed(*name))
     }
 
-    /// A route of the Gateway API in which no header can be told.
-    fn of_stream_route(&self, object: &'a Object) -> Option<Diagnostic> {
+    /// The finding that a TCPRoute, TLSRoute or UDPRoute has a previewed service as a backend. It cannot match the key.
+    fn unfollowed_stream_route(&self, object: &'a Object) -> Option<Diagnostic> {
         const KINDS: [&str; 3] = ["TCPRoute", "TLSRoute", "UDPRoute"];
         let is_one = KINDS.iter().any(|kind| object.is(gateway::GROUP, kind));
         // Its rules and backends are written as those of an HTTPRoute.
@@ -65,12 +65,12 @@ impl<'a> RouteIndex<'a, '_> {
         service.filter(|_| is_mesh(object)).map(|name| not_previewed(object, name, object.place()))
     }
 
-    /// What previews do not follow of an HTTPRoute or GRPCRoute.
-    pub(super) fn of_route(&self, as_route: Route<'a>) -> Option<Diagnostic> {
+    /// The finding about what previews cannot follow in an HTTPRoute or GRPCRoute.
+    pub(super) fn unfollowed_route(&self, as_route: Route<'a>) -> Option<Diagnostic> {
         let route = as_route.object;
         let has_entries = !self.config.previews.spec.routing.entries.is_empty();
         if has_entries && is_dropped_way_in(as_route, self.catalog) {
-            // Said of the way in already.
+            // Reported with the entry routes.
             return None;
         }
         let home = self.catalog.home;
@@ -107,7 +107,7 @@ impl<'a> RouteIndex<'a, '_> {
         Some(finding.at(ignored.node.place, "for this reason"))
     }
 
-    /// The finding that it depends on what is not in the input whether Istio follows a route.
+    /// The finding that Istio follows a route only if an object exists that is not in the input.
     fn unsure(&self, route: &'a Object) -> Option<Diagnostic> {
         let counts = is_mesh(route) && self.catalog.home.includes(&route.id.namespace);
         let mut needed = required(route).filter(|_| counts);
@@ -149,7 +149,8 @@ impl<'a> RouteIndex<'a, '_> {
         })
     }
 
-    /// A backend that is a service of the baseline or of all clusters, as the mesh is set up.
+    /// A ServiceImport backend with the name of a previewed service. The configuration of the mesh decides whether it
+    /// is that service.
     fn import(&self, route: &'a Object) -> Option<(ServiceName<'a>, &'a Node)> {
         let imports = rules(route).iter().flat_map(backends);
         let mut imports = imports.filter(|backend| kind_of_backend(backend).1 == "ServiceImport");
@@ -174,10 +175,10 @@ fn replaces(route: &Object, service: ServiceName<'_>, way_out: &str) -> Diagnost
 
 fn not_previewed(route: &Object, service: ServiceName<'_>, place: Place) -> Diagnostic {
     let message = format!(
-        "{} chooses {service} where previews derive no rules: with the key its requests still reach the \
+        "{} leads to {service}, and previews derive no rules from it: requests with the key still reach the \
          baseline",
         route.id
     );
-    let help = format!("choose {service} in a route of a Service of the baseline");
+    let help = format!("let a route of a Service of the baseline lead to {service}");
     Diagnostic::new(&code::ROUTE_NOT_PREVIEWED, message, help).at(place, "leads to the baseline")
 }

@@ -1,5 +1,5 @@
-//! Names the destinations of routes at which nobody answers: a host that is a Service to a resolver and not to Istio,
-//! a Service that is not there, and a port that a Service does not have.
+//! Reports destinations of routes at which nobody answers: a host that DNS knows as a Service and Istio does not, a
+//! Service that does not exist, and a port that a Service does not have.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -19,14 +19,15 @@ use crate::model::{Service, ServiceName};
 pub(super) type Numbers = HashSet<usize, RandomState>;
 
 impl<'a> RouteIndex<'a, '_> {
-    /// The routes that answer for a service with copies.
+    /// The routes that apply to a previewed service.
     pub(super) fn answering(&self) -> Numbers {
         let previewed = self.affecting.keys().filter(|name| self.is_previewed(**name));
         previewed.flat_map(|name| self.routes_of(*name)).map(|route| route.object.number).collect()
     }
 
-    /// What is wrong with the destinations of a route of which previews get some rules, each once.
-    pub(super) fn leading_nowhere(&self, route: Route<'a>, answering: &Numbers) -> Vec<Diagnostic> {
+    /// What is wrong with the destinations of a route, without duplicates. Routes from which previews get no rules are
+    /// not checked.
+    pub(super) fn without_answer(&self, route: Route<'a>, answering: &Numbers) -> Vec<Diagnostic> {
         let reader = reader(route.api);
         if reader.dropped(route.object).is_some() {
             return Vec::new();
@@ -40,24 +41,26 @@ impl<'a> RouteIndex<'a, '_> {
         let is_followed = answering.contains(&route.object.number)
             || all.iter().any(chosen)
             || has_entries
-                && !route.bindings().is_empty()
+                && !route.bound_gateways().is_empty()
                 && planner(route.api).leads_in(route.object, self.catalog);
         let mut seen = BTreeSet::new();
         let is_new = |one: &&Destination<'a>| seen.insert((one.host.text(), one.port_number()));
-        let said = all.iter().filter(is_new).filter_map(|one| match self.meant(one, route) {
-            Some(service) if is_followed || self.is_previewed(service.id()) => {
-                Some(self.misspelt_destination(one, route, service))
-            }
-            Some(_) => None,
-            None => self.not_there(one, route).filter(|_| is_followed),
-        });
-        // Of a host that is wrong, the ports do not matter.
+        let said =
+            all.iter().filter(is_new).filter_map(|one| match self.intended_service(one, route) {
+                Some(service) if is_followed || self.is_previewed(service.id()) => {
+                    Some(self.misspelt_destination(one, route, service))
+                }
+                Some(_) => None,
+                None => self.not_there(one, route).filter(|_| is_followed),
+            });
+        // A wrong host is one finding, whatever its ports.
         let mut once = BTreeSet::new();
         said.filter(|finding| once.insert(finding.message.clone())).collect()
     }
 
-    /// The service that a host would be to a resolver or without its capitals, where it is none to Istio.
-    fn meant(&self, one: &Destination<'_>, route: Route<'_>) -> Option<&Service<'a>> {
+    /// The service that a host was probably meant to be, if it is not that to Istio: DNS would find it, or the host has
+    /// capital letters.
+    fn intended_service(&self, one: &Destination<'_>, route: Route<'_>) -> Option<&Service<'a>> {
         let (home, host) = (self.catalog.home, one.host.text().filter(|_| one.is_host)?);
         let lower = host.to_ascii_lowercase();
         let mistaken = home.mistaken_service_of(&lower, route.object);
@@ -123,7 +126,7 @@ impl<'a> RouteIndex<'a, '_> {
         )
     }
 
-    /// Whether nothing in the input is, or makes, what a destination names.
+    /// Whether nothing in the input is or makes the Service that a destination names.
     fn is_missing(&self, one: &Destination<'_>, name: ServiceName<'_>) -> bool {
         let id = Id {
             group: "".into(),

@@ -6,38 +6,33 @@ use crate::diagnostic::{Diagnostic, Place, code, first_of};
 use crate::kube::{Object, istio::GROUP};
 use crate::model::ServiceName;
 use crate::model::route::Route;
-use crate::model::route::istio::Seen;
+use crate::model::route::istio::Visibility;
 use crate::yaml::Node;
 
-/// So many objects are named; of a thousand the rest is counted.
+/// How many objects a finding names; the others are counted.
 const SHOWN: usize = 5;
 
 impl RouteIndex<'_, '_> {
-    /// One word about all of them.
-    pub(super) fn of_one_namespace(&self) -> Option<Diagnostic> {
+    /// One finding about all rules for the baseline's namespaces alone.
+    pub(super) fn private_rules(&self) -> Option<Diagnostic> {
         let all = self.catalog.objects();
         let private: Vec<(&Object, Place)> =
             all.filter_map(|object| Some((object, self.private(object)?.place))).collect();
         let (first, others) = private.split_first()?;
-        let names: Vec<String> =
-            private.iter().take(SHOWN).map(|(object, _)| object.id.to_string()).collect();
-        let more = match private.len().saturating_sub(SHOWN) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
+        let names = private.iter().map(|(object, _)| object.id.to_string());
         let message = format!(
-            "calls of a preview's copies do not meet what holds for the baseline's namespace alone: {}{more}",
-            names.join(", ")
+            "rules that apply only to callers in the baseline's namespace do not apply to copies: {}",
+            first_of(SHOWN, ", ", names)
         );
-        let help = "nothing to do, unless a copy needs it: then let `exportTo` be `*`, and rules hold for \
-                    all namespaces";
-        let label = "holds for the baseline's callers";
+        let help = "nothing to do, unless a copy needs them: then set `exportTo` to `*`, and match no \
+                    `sourceNamespace`";
+        let label = "applies to the baseline's callers";
         let finding = Diagnostic::new(&code::ONE_NAMESPACE, message, help).at(first.1, label);
         let shown = others.iter().take(SHOWN - 1);
         Some(shown.fold(finding, |finding, (_, place)| finding.also(*place, "so does this")))
     }
 
-    /// The warning that routes of services are not attached to their copies, as nobody would read them there.
+    /// The warning that routes of services are not attached to copies, because no waypoint would read them there.
     pub(in super::super) fn not_attached(&self) -> Option<Diagnostic> {
         let services = self.affecting.keys().filter(|name| self.catalog.service(**name).is_some());
         let routed = services.filter_map(|&name| {
@@ -48,17 +43,17 @@ impl RouteIndex<'_, '_> {
         let routed: Vec<(&str, Place)> = routed.collect();
         let names = first_of(SHOWN, ", ", routed.iter().map(|(name, _)| name));
         let message = format!(
-            "calls inside a preview reach its copies of {names} past their routes: no waypoint serves the preview"
+            "calls inside a preview do not follow the routes of {names}: no waypoint serves the preview"
         );
         let help = "nothing to do where these routes only choose backends; a path that they rewrite or a header that they \
                     set is missing there, unless the copy is called by its name in the baseline's namespace";
         let finding = Diagnostic::new(&code::ROUTE_NOT_ATTACHED, message, help);
         let mut places = routed.into_iter().map(|(_, place)| place).take(SHOWN);
-        let finding = finding.at(places.next()?, "holds for calls of the baseline");
+        let finding = finding.at(places.next()?, "applies to calls of the baseline");
         Some(places.fold(finding, |finding, place| finding.also(place, "so does this")))
     }
 
-    /// Where an object says that it is for the baseline's namespace.
+    /// The field that limits an object to the baseline's namespaces.
     fn private<'o>(&self, object: &'o Object) -> Option<&'o Node> {
         const EXPORT_TO: &str = "networking.istio.io/exportTo";
         let home = self.catalog.home;
@@ -67,7 +62,7 @@ impl RouteIndex<'_, '_> {
         }
         if object.is(GROUP, "ServiceEntry") {
             let node = object.node.at(&["spec", "exportTo"]);
-            return node.filter(|_| Seen::of(object).is_private(home));
+            return node.filter(|_| Visibility::of(object).is_private(home));
         }
         let name = home.service(&object.id.name, &object.id.namespace);
         let service = name.filter(|_| object.is("", "Service"));
@@ -84,10 +79,10 @@ impl RouteIndex<'_, '_> {
         self.affecting.get(&service).map_or(0, Vec::len) < self.environments.len()
     }
 
-    /// Whether copies can meet the rules of a VirtualService: where every preview has a copy of each of its
-    /// services, the rules are attached to those.
-    pub(in super::super) fn is_met(&self, object: &Object) -> bool {
-        let mut services = self.spoken_for(object).peekable();
+    /// Whether copies can call a service of a VirtualService in the baseline. If every preview has copies of all of
+    /// these services, the rules are attached to the copies.
+    pub(in super::super) fn is_met_by_copies(&self, object: &Object) -> bool {
+        let mut services = self.services_of_hosts(object).peekable();
         services.peek().is_none() || services.any(|name| self.is_called(name))
     }
 }

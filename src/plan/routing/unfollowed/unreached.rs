@@ -8,19 +8,19 @@ use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::model::{Service, ServiceName};
 
 impl<'a> RouteIndex<'a, '_> {
-    /// Warns of services of which no rule and no way in chooses a copy, once for all previews. Rules that
-    /// were refused say nothing of that.
+    /// Warns of services whose copies no rule has as a backend, once for all previews. After an error some rules are
+    /// missing, so nothing is reported then.
     pub(in super::super) fn check_unreached(&self, routing: &Routing<'a>, report: &mut Report) {
         if report.has_errors() {
             return;
         }
         let reached = reached(routing);
         for service in self.catalog.services() {
-            let is_meant = self.is_previewed(service.id()) && !service.routable().is_empty();
-            // Pods that another Service selects too are reached by way of that one.
+            let is_routed = self.is_previewed(service.id()) && !service.routable().is_empty();
+            // Pods that another Service selects too may be reached through that one.
             let selected = self.catalog.selected(service);
             let mut same = selected.flat_map(|one| self.catalog.selecting(one.object));
-            if is_meant
+            if is_routed
                 && !reached.contains(&service.id())
                 && !same.any(|name| reached.contains(name))
             {
@@ -29,7 +29,7 @@ impl<'a> RouteIndex<'a, '_> {
         }
     }
 
-    /// Says what previews are without a mesh: which of the services they change no way in from outside leads to.
+    /// Reports what previews can do without a mesh: which copies an entry leads to, and which ones nothing does.
     pub(in super::super) fn check_without_mesh(&self, routing: &Routing<'a>, report: &mut Report) {
         let reached = reached(routing);
         let affected = self.affecting.keys().filter(|name| self.is_previewed(**name));
@@ -72,13 +72,13 @@ impl<'a> RouteIndex<'a, '_> {
     }
 }
 
-/// The services of which some rule chooses a copy.
+/// The services whose copies are a backend of some rule.
 fn reached<'a>(routing: &Routing<'a>) -> BTreeSet<ServiceName<'a>> {
     let made = routing.mesh.iter().filter_map(|routes| match routes {
         MeshRoutes::GatewayApi(routes) => routes.leads_to_copy().then(|| routes.service.id()),
         MeshRoutes::Istio(rules) => rules.leads_to_copy().then_some(rules.service),
     });
-    // What is attached to copies is for the preview's own calls.
+    // Routes that are attached to copies are for calls from inside the preview.
     let derived = routing.mesh.iter().flat_map(MeshRoutes::derived);
     let clones = routing.entries.clones.iter().flat_map(|clone| &clone.rules);
     made.chain(derived.chain(clones).flat_map(Swapped::copies)).collect()

@@ -8,14 +8,17 @@ use crate::diagnostic::{Diagnostic, Place, code};
 use crate::kube::{Object, istio::GROUP};
 use crate::model::route::Route;
 use crate::model::route::istio::{
-    SOURCE, Seen, destinations, hosts, http, is_mesh, is_on_port, mesh_matches, section,
+    SOURCE, Visibility, destinations, hosts, http, is_mesh, is_on_port, mesh_matches, section,
 };
 use crate::model::{Service, ServiceName};
 use crate::yaml::Node;
 
 impl<'a> RouteIndex<'a, '_> {
-    /// What previews do not follow of a VirtualService.
-    pub(in super::super) fn of_virtual_service(&self, route: Route<'a>) -> Option<Diagnostic> {
+    /// The finding about what previews cannot follow in a VirtualService.
+    pub(in super::super) fn unfollowed_virtual_service(
+        &self,
+        route: Route<'a>,
+    ) -> Option<Diagnostic> {
         let (object, chooses) = (route.object, self.chooses_previewed(route));
         if hosts(object).next().is_none() {
             let service = chooses.filter(|_| self.is_delegate(object))?;
@@ -26,42 +29,45 @@ impl<'a> RouteIndex<'a, '_> {
         if !is_mesh(object) {
             return None;
         }
-        let services: Vec<ServiceName<'_>> = self.spoken_for(object).collect();
-        let seen = Seen::of(object);
+        let services: Vec<ServiceName<'_>> = self.services_of_hosts(object).collect();
+        let seen = Visibility::of(object);
         let concerned = chooses.is_some() || services.iter().any(|name| self.is_previewed(*name));
         let hidden = || {
-            let nobody = matches!(&seen, Seen::In(names) if names.is_empty());
+            let nobody = matches!(&seen, Visibility::In(names) if names.is_empty());
             (nobody && concerned).then(|| exported_to_nobody(object))
         };
         let finding = self.misspelt(object, chooses).or_else(hidden);
-        // What its host says is for those who call it from elsewhere.
+        // If the namespaces of its services do not see it, it is for other callers.
         let is_near = |home: &str| object.id.namespace == home || seen.includes(home);
         let mut homes: Vec<&str> = services.iter().map(|service| service.namespace).collect();
         if homes.is_empty() {
             homes.extend(self.catalog.home.namespaces.iter().map(String::as_str));
         }
         if !homes.into_iter().any(is_near) {
-            return finding.or_else(|| self.of_consumer(object, &services, chooses));
+            return finding.or_else(|| self.consumer_route(object, &services, chooses));
         }
-        let strange = || {
-            let is_carried = seen == Seen::Everywhere && self.covers_home(object);
+        let of_other_host = || {
+            let is_carried = seen == Visibility::Everywhere && self.covers_home(object);
             let service = chooses.filter(|_| services.is_empty() && !is_carried)?;
             Some(not_previewed(object, service, place_of(object, "hosts")))
         };
         finding
-            .or_else(strange)
+            .or_else(of_other_host)
             .or_else(|| self.without_http(object, &services))
-            .or_else(|| self.of_some_callers(object))
+            .or_else(|| self.limited_to_callers(object))
     }
 
-    /// The services of the baseline that a VirtualService speaks for by name.
-    pub(super) fn spoken_for(&self, object: &Object) -> impl Iterator<Item = ServiceName<'a>> {
+    /// The services of the baseline among the hosts of a VirtualService.
+    pub(super) fn services_of_hosts(
+        &self,
+        object: &Object,
+    ) -> impl Iterator<Item = ServiceName<'a>> {
         let catalog = self.catalog;
         let routed = hosts(object).filter_map(|host| catalog.service_routed(host, object));
         routed.map(Service::id)
     }
 
-    /// A host that is a service to a resolver and not to Istio.
+    /// The finding about a host that DNS knows as a service and Istio does not.
     fn misspelt(&self, object: &'a Object, chooses: Option<ServiceName<'_>>) -> Option<Diagnostic> {
         let home = self.catalog.home;
         let mistaken = |host: &'a str| {
@@ -70,8 +76,8 @@ impl<'a> RouteIndex<'a, '_> {
             Some((host, service))
         };
         let concerned = |one: &Service<'_>| self.is_previewed(one.id()) || chooses.is_some();
-        let own = hosts(object).filter_map(mistaken).find(|(_, one)| concerned(one));
-        own.map(|(host, service)| {
+        let mut mistaken = hosts(object).filter_map(mistaken);
+        mistaken.find(|(_, one)| concerned(one)).map(|(host, service)| {
             let message = format!(
                 "{} is for a host `{host}`, which no Service has, so the mesh does not follow it",
                 object.id
@@ -89,8 +95,8 @@ impl<'a> RouteIndex<'a, '_> {
         })
     }
 
-    /// One of another namespace that the baseline does not see.
-    fn of_consumer(
+    /// The finding about a VirtualService for callers outside the baseline.
+    fn consumer_route(
         &self,
         object: &Object,
         services: &[ServiceName<'_>],
@@ -106,7 +112,7 @@ impl<'a> RouteIndex<'a, '_> {
         replaced.or_else(|| Some(not_previewed(object, chooses?, place_of(object, "hosts"))))
     }
 
-    /// Whether some wildcard of its hosts covers services of the baseline.
+    /// Whether a wildcard among the hosts of a VirtualService covers services of the baseline.
     fn covers_home(&self, object: &Object) -> bool {
         let home = self.catalog.home;
         let all = |namespace: &String| format!(".{namespace}.svc.{}", home.domain);
@@ -118,7 +124,7 @@ impl<'a> RouteIndex<'a, '_> {
         })
     }
 
-    /// Sections in which no key can be told, that lead from another host to a service with copies.
+    /// The finding that a tcp or tls rule leads to a previewed service from another host. It cannot match the key.
     fn without_http(&self, object: &Object, services: &[ServiceName<'_>]) -> Option<Diagnostic> {
         let mut raw = ["tcp", "tls"].into_iter().flat_map(|name| section(object, name));
         raw.find_map(|rule| {
@@ -129,9 +135,9 @@ impl<'a> RouteIndex<'a, '_> {
         })
     }
 
-    /// One whose rules for some port all have conditions on who calls: for others it is not there, and no other
-    /// one can be made for them.
-    fn of_some_callers(&self, object: &Object) -> Option<Diagnostic> {
+    /// The finding that all rules for some port are limited to certain callers. Other callers have no rule there, and
+    /// no second VirtualService can be made for them.
+    fn limited_to_callers(&self, object: &Object) -> Option<Diagnostic> {
         let all = http(object).filter_map(|rule| mesh_matches(object, rule)).flatten();
         let all: Vec<Node> = all.collect();
         if !all.iter().any(is_limited) {

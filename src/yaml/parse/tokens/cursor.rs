@@ -22,7 +22,7 @@ impl<'t> Cursor<'t> {
         Self { text, mark: Mark { at: 0, index: 0, line: 0, column: 0 } }
     }
 
-    /// The byte so many bytes ahead.
+    /// The byte `ahead` bytes after this place.
     pub(super) fn byte(&self, ahead: usize) -> Option<u8> {
         self.text.as_bytes().get(self.mark.at + ahead).copied()
     }
@@ -36,11 +36,11 @@ impl<'t> Cursor<'t> {
         self.text[self.mark.at..].starts_with(character)
     }
 
-    /// The length of the line break so many bytes ahead; 0 if there is none.
+    /// The length of the line break `ahead` bytes after this place; 0 if there is none.
     fn break_length(&self, ahead: usize) -> usize {
         let rest = &self.text.as_bytes()[(self.mark.at + ahead).min(self.text.len())..];
         match rest {
-            // kubectl and kustomize take each `\r\n` for `\n` before they parse: what was made of one twice is one.
+            // kubectl and kustomize replace `\r\n` by `\n` before they parse, so this is `\r\n` to the parser: one break.
             [b'\r', b'\r', b'\n', ..] => 3,
             [b'\r', b'\n', ..] | [0xC2, 0x85, ..] => 2,
             [b'\r' | b'\n', ..] => 1,
@@ -99,13 +99,13 @@ impl<'t> Cursor<'t> {
     /// Skips a line break and returns it as a scalar gets it: a line feed, but U+2028 and U+2029 stay.
     pub(super) fn take_break(&mut self) -> &'t str {
         let rest = &self.text[self.mark.at..];
-        let found = match self.break_length(0) {
+        let text = match self.break_length(0) {
             0 => "",
             3 if !rest.starts_with('\r') => &rest[..3],
             _ => "\n",
         };
         self.skip_break();
-        found
+        text
     }
 
     /// The `---` or `...` at the start of this line.
@@ -117,9 +117,9 @@ impl<'t> Cursor<'t> {
 
     /// Skips that marker, if it is here.
     pub(in super::super) fn skip_marker(&mut self, marker: &str) -> bool {
-        let found = self.marker() == Some(marker);
-        (0..3).filter(|_| found).for_each(|_| self.skip());
-        found
+        let is_here = self.marker() == Some(marker);
+        (0..3).filter(|_| is_here).for_each(|_| self.skip());
+        is_here
     }
 }
 
@@ -142,16 +142,16 @@ impl Gap {
             cursor.skip();
             return;
         }
-        let found = match cursor.take_break() {
+        let line_break = match cursor.take_break() {
             "\n" => "\n",
             "\u{2028}" => "\u{2028}",
             _ => "\u{2029}",
         };
         if self.broken {
-            self.rest.push_str(found);
+            self.rest.push_str(line_break);
         } else {
             self.blanks.clear();
-            self.first = found;
+            self.first = line_break;
             self.broken = true;
         }
     }

@@ -5,25 +5,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::held::HeldRule;
-use super::{Pattern, Rule};
+use super::applicable::ApplicableRule;
+use super::{CloneRule, Pattern, fill};
 use crate::kube::RouteApi;
 use crate::model::route::gateways::{Gateways, Hit, Listener, listeners};
-use crate::model::route::{Redirect, answer_headers, reader, text_match};
+use crate::model::route::{Redirect, reader, response_headers, text_match};
 use crate::spec::Entry;
 use crate::yaml::Node;
 
 /// The preview host of each original host of an entry.
 #[derive(Debug, Default)]
-pub(super) struct Leads {
+pub(super) struct PreviewHosts {
     exact: BTreeMap<String, Pattern>,
-    /// Those of wildcards, by what stands behind the star.
+    /// The preview hosts of wildcards, by the text behind the star.
     wildcard: BTreeMap<String, Pattern>,
-    /// Hosts of other routes, which have none.
+    /// Exact hosts of routes that have no preview host.
     others: BTreeSet<String>,
 }
 
-impl Leads {
+impl PreviewHosts {
     pub(super) fn add(&mut self, host: &str, preview: Pattern) {
         match host.strip_prefix('*') {
             Some(end) => self.wildcard.entry(end.to_owned()).or_insert(preview),
@@ -31,35 +31,35 @@ impl Leads {
         };
     }
 
-    /// Notes an exact host of some route, after all that have preview hosts.
-    pub(super) fn note(&mut self, host: String) {
+    /// Adds a host of some route. All hosts that have preview hosts must have been added before.
+    pub(super) fn add_other(&mut self, host: String) {
         if !host.contains('*') && self.of(&host).is_none() {
             self.others.insert(host);
         }
     }
 
-    /// The preview host in place of a host: of the most specific original one.
+    /// The preview host in place of a host: that of the most specific original host that covers it.
     fn of(&self, host: &str) -> Option<&Pattern> {
         let host = host.to_ascii_lowercase();
         let mut ends = (1..host.len()).filter_map(|start| host.get(start..));
-        // A route for every host means nothing for a host that another program answers for.
+        // The wildcard `*` covers hosts of other programs too, so it does not count.
         self.exact.get(&host).or_else(|| ends.find_map(|end| self.wildcard.get(end)))
     }
 }
 
 /// How the listener of an entry serves the hosts of previews.
 #[derive(Debug, Clone)]
-pub(super) struct Served {
+pub(super) struct EntryListener {
     /// Whether clients speak TLS to it.
     pub(super) secure: bool,
-    /// Its port, where that is not the scheme's own.
+    /// Its port, if it is not the default of the scheme.
     port: Option<u16>,
-    /// The URL of a host, with `{}` for the host.
+    /// The URL of a host, with `{}` in place of the host.
     pub(super) base: String,
 }
 
-impl Served {
-    /// What the Gateway says where it is in the input, else the name of its listener.
+impl EntryListener {
+    /// Reads the Gateway. If it is not in the input, the name of the listener decides.
     pub(super) fn of(gateways: &Gateways<'_>, entry: &Entry, api: RouteApi) -> Self {
         let gateway = (entry.gateway.namespace.as_str(), entry.gateway.name.as_str());
         let section = entry.gateway.section_name.as_str();
@@ -71,11 +71,11 @@ impl Served {
             Hit::Absent => Vec::new(),
         };
         let named = all.iter().filter(|one| one.is_named(section));
-        // Servers of Istio need no name.
+        // An Istio server need not have a name, so the others are candidates too.
         let candidates: Vec<&Listener<'_>> = named.chain(&all).collect();
-        let answers = |one: &&&Listener<'_>| one.reads_http && !one.only_redirects;
+        let is_answering = |one: &&&Listener<'_>| one.reads_http && !one.only_redirects;
         let mut fitting = candidates.iter().filter(|one| one.covers(&sample));
-        let answering = fitting.clone().find(answers);
+        let answering = fitting.clone().find(is_answering);
         let listener = answering.or_else(|| fitting.next()).or(candidates.first());
         let secure = match listener {
             Some(listener) => listener.secure,
@@ -93,72 +93,164 @@ impl Served {
 
 /// The target of a redirect in a clone.
 #[derive(Debug, Clone)]
-pub struct Target {
-    /// The preview host; none where it stays at the host that was asked for.
+pub struct RedirectTarget {
+    /// The preview host; `None` if the redirect keeps the host of the request.
     pub(crate) host: Option<Pattern>,
     /// `http` or `https`.
     pub(crate) scheme: &'static str,
-    /// The port, where that is not the scheme's own.
+    /// The port, if it is not the default of the scheme.
     pub(crate) port: Option<u16>,
 }
 
 /// An origin that a CORS policy of a clone allows.
 #[derive(Debug, Clone)]
-pub enum Origin<'a> {
-    /// One of the original.
+pub enum CorsOrigin<'a> {
+    /// An origin of the original.
     Kept(&'a Node),
-    /// That of a preview host.
+    /// The origin of a preview host.
     Preview(Pattern),
 }
 
-impl<'a> Rule<'a> {
-    pub(super) fn new(api: RouteApi, held: HeldRule<'a>, leads: &Leads, served: &Served) -> Self {
-        let (node, reader) = (held.node, reader(api));
+/// Rewrites links to original hosts in the rules of a route's clones.
+#[derive(Debug)]
+pub(super) struct Links<'p> {
+    pub(super) hosts: &'p PreviewHosts,
+    pub(super) listener: EntryListener,
+}
+
+impl Links<'_> {
+    /// The URL of a preview host, without a path.
+    fn url(&self, preview: &Pattern) -> String {
+        self.listener.base.replace("{}", &preview.0)
+    }
+
+    /// The target of a redirect in a clone; `None` if it is that of the original.
+    fn redirect_target(&self, redirect: Redirect<'_>) -> Option<RedirectTarget> {
+        let host = match host_of(&redirect) {
+            Some(host) => Some(self.hosts.of(host)?.clone()),
+            None => None,
+        };
+        let fields = ["scheme", "port", "derivePort"];
+        let names_listener = fields.iter().any(|field| redirect.node.get(field).is_some());
+        let scheme = if self.listener.secure { "https" } else { "http" };
+        let target = RedirectTarget { host, scheme, port: self.listener.port };
+        (target.host.is_some() || names_listener).then_some(target)
+    }
+
+    /// The origins that a clone allows; `None` if they are those of the original. An original host is replaced by its
+    /// preview host. A pattern stays, and the preview hosts of all original hosts that it covers are added.
+    fn allowed_origins<'a>(&self, list: &'a Node) -> Option<Vec<CorsOrigin<'a>>> {
+        let mut all = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut add = |all: &mut Vec<CorsOrigin<'a>>, preview: &Pattern| {
+            let url = self.url(preview);
+            if seen.insert(url.clone()) {
+                all.push(CorsOrigin::Preview(Pattern(url)));
+            }
+        };
+        for one in list.items() {
+            let exact = one.text().filter(|text| !text.contains('*')).or(one.text_at(&["exact"]));
+            if let Some(exact) = exact {
+                let host = exact.split_once("://").map_or(exact, |(_, host)| host);
+                match self.hosts.of(host.split(':').next().unwrap_or(host)) {
+                    Some(preview) => add(&mut all, preview),
+                    None => all.push(CorsOrigin::Kept(one)),
+                }
+                continue;
+            }
+            all.push(CorsOrigin::Kept(one));
+            let known = |scheme: &&str, host: &str| covers(one, &format!("{scheme}{host}"));
+            for (host, preview) in &self.hosts.exact {
+                let is_covered = covers(one, &fill(&self.url(preview), "preview"));
+                if !is_covered && ["https://", "http://"].iter().any(|scheme| known(scheme, host)) {
+                    add(&mut all, preview);
+                }
+            }
+        }
+        all.iter().any(|origin| matches!(origin, CorsOrigin::Preview(_))).then_some(all)
+    }
+
+    /// A text with the URLs of original hosts rewritten to their preview hosts; `None` if it has no such URL.
+    fn rewritten_urls(&self, text: &str) -> Option<Pattern> {
+        let (mut made, mut from) = (String::new(), 0);
+        for (at, word) in host_words(text).filter(|(at, _)| text[..*at].ends_with("//")) {
+            let Some(preview) = self.hosts.of(word.trim_end_matches('.')) else {
+                continue;
+            };
+            let url = self.url(preview);
+            let slashes = at - "//".len();
+            let scheme = ["https:", "http:"].into_iter().find(|scheme| {
+                let start =
+                    slashes.checked_sub(scheme.len()).and_then(|start| text.get(start..slashes));
+                start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+            });
+            // With another scheme, or none, only the host and port are replaced.
+            let (start, put) = match scheme {
+                Some(scheme) => (slashes - scheme.len(), url.as_str()),
+                None => (slashes, &url[url.find("//").unwrap_or(0)..]),
+            };
+            let mut end = at + word.len();
+            let port = text[end..].strip_prefix(':').unwrap_or_default();
+            let digits = port.find(|c: char| !c.is_ascii_digit()).unwrap_or(port.len());
+            if digits > 0 {
+                end += 1 + digits;
+            }
+            made += &text[from..start];
+            made += put;
+            from = end;
+        }
+        (from > 0).then(|| Pattern(made + &text[from..]))
+    }
+}
+
+impl<'a> CloneRule<'a> {
+    pub(super) fn new(api: RouteApi, rule: ApplicableRule<'a>, links: &Links<'_>) -> Self {
+        let ApplicableRule { node, matches } = rule;
+        let reader = reader(api);
         let redirect = reader.redirects(node).into_iter().next();
-        let redirect = redirect.and_then(|redirect| target(redirect, leads, served));
-        let origins = reader.origins(node).and_then(|list| allowed(list, leads, served));
-        let answers = answer_headers(api, node).into_iter().filter_map(|(_, value)| {
+        let redirect = redirect.and_then(|redirect| links.redirect_target(redirect));
+        let origins = reader.origins(node).and_then(|list| links.allowed_origins(list));
+        let response_values = response_headers(api, node).into_iter().filter_map(|(_, value)| {
             let text = value.text()?;
-            Some((text, led(text, leads, served)?))
+            Some((text, links.rewritten_urls(text)?))
         });
-        let answers = answers.collect();
-        Self { api, node, matches: held.matches, redirect, origins, answers }
+        let response_values = response_values.collect();
+        Self { api, node, matches, redirect, origins, response_values }
     }
 
     fn redirect(&self) -> Option<Redirect<'a>> {
         reader(self.api).redirects(self.node).into_iter().next()
     }
 
-    /// Whether its redirect leads back to one of these preview hosts, and to no other path.
-    pub(super) fn leads_back(&self, hosts: &[(String, Pattern)]) -> bool {
+    /// Whether its redirect leads to one of these preview hosts without changing the path.
+    pub(super) fn redirects_back(&self, hosts: &[(String, Pattern)]) -> bool {
         let host = self.redirect.as_ref().and_then(|target| target.host.as_ref());
         let is_one = || host.is_some_and(|host| hosts.iter().any(|(_, one)| one == host));
         self.redirect().is_some_and(|redirect| !redirect.has_path) && is_one()
     }
 
-    /// Where its redirect, or a URL in a header of its answers, leads to a host of another route that has no
-    /// preview host.
-    pub(super) fn leads_out(&self, leads: &Leads) -> Option<(&'a Node, String)> {
-        let known = |host: &str| leads.others.get(&host.to_ascii_lowercase()).cloned();
+    /// A link to a host of another route that has no preview host: its redirect, or a URL in a response header.
+    pub(super) fn links_out(&self, preview_hosts: &PreviewHosts) -> Option<(&'a Node, String)> {
+        let known = |host: &str| preview_hosts.others.get(&host.to_ascii_lowercase()).cloned();
         let redirect = self.redirect();
         let redirect = redirect.and_then(|one| Some((one.node, known(host_of(&one)?)?)));
         redirect.or_else(|| {
-            answer_headers(self.api, self.node).into_iter().find_map(|(_, value)| {
+            response_headers(self.api, self.node).into_iter().find_map(|(_, value)| {
                 let text = value.text()?;
-                let mut hosts = words(text).filter(|(at, _)| text[..*at].ends_with("//"));
+                let mut hosts = host_words(text).filter(|(at, _)| text[..*at].ends_with("//"));
                 Some((value, hosts.find_map(|(_, word)| known(word.trim_end_matches('.')))?))
             })
         })
     }
 
-    /// A header of its answers that names an original host, and which of them: one outside of a URL, or the
-    /// domain of a cookie that browsers refuse from the preview host.
-    pub(super) fn named_in_answers(
+    /// A response header that names an original host in a way that cannot be rewritten, and that host. It is not part
+    /// of a URL, or it is the domain of a cookie that browsers refuse from the preview host.
+    pub(super) fn named_in_responses(
         &self,
-        leads: &Leads,
+        preview_hosts: &PreviewHosts,
         hosts: &[(String, Pattern)],
     ) -> Option<(&'a Node, String)> {
-        answer_headers(self.api, self.node).into_iter().find_map(|(name, value)| {
+        response_headers(self.api, self.node).into_iter().find_map(|(name, value)| {
             let text = value.text()?.to_ascii_lowercase();
             if name.eq_ignore_ascii_case("set-cookie") {
                 let domain =
@@ -172,21 +264,22 @@ impl<'a> Rule<'a> {
                 return refused.then(|| (value, domain.to_owned()));
             }
             let known = |at: usize, word: &str| {
-                !text[..at].ends_with("//") && leads.exact.contains_key(word.trim_end_matches('.'))
+                !text[..at].ends_with("//")
+                    && preview_hosts.exact.contains_key(word.trim_end_matches('.'))
             };
-            let (_, word) = words(&text).find(|(at, word)| known(*at, word))?;
+            let (_, word) = host_words(&text).find(|(at, word)| known(*at, word))?;
             Some((value, word.to_owned()))
         })
     }
 
-    /// Whether all it does is to send clients elsewhere.
+    /// Whether it redirects every request.
     pub(super) fn only_redirects(&self) -> bool {
         self.redirect().is_some()
     }
 }
 
-/// The words of a text that could be hosts, and where they begin.
-fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+/// The words of a text that could be hosts, each with its offset.
+fn host_words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut from = 0;
     text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))).filter_map(
         move |word| {
@@ -199,96 +292,19 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     )
 }
 
-/// A text in which URLs of original hosts are those of preview hosts. None where it has none.
-fn led(text: &str, leads: &Leads, served: &Served) -> Option<Pattern> {
-    let (mut made, mut from) = (String::new(), 0);
-    for (at, word) in words(text).filter(|(at, _)| text[..*at].ends_with("//")) {
-        let Some(preview) = leads.of(word.trim_end_matches('.')) else {
-            continue;
-        };
-        let url = served.base.replace("{}", &preview.0);
-        let slashes = at - "//".len();
-        let scheme = ["https:", "http:"].into_iter().find(|scheme| {
-            let start =
-                slashes.checked_sub(scheme.len()).and_then(|start| text.get(start..slashes));
-            start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-        });
-        // Of another scheme, or of the page's own, the authority alone is another.
-        let (start, put) = match scheme {
-            Some(scheme) => (slashes - scheme.len(), url.as_str()),
-            None => (slashes, &url[url.find("//").unwrap_or(0)..]),
-        };
-        let mut end = at + word.len();
-        let port = text[end..].strip_prefix(':').unwrap_or_default();
-        let digits = port.find(|c: char| !c.is_ascii_digit()).unwrap_or(port.len());
-        if digits > 0 {
-            end += 1 + digits;
-        }
-        made += &text[from..start];
-        made += put;
-        from = end;
-    }
-    (from > 0).then(|| Pattern(made + &text[from..]))
-}
-
 /// The host of a redirect, without a port.
 fn host_of<'a>(redirect: &Redirect<'a>) -> Option<&'a str> {
     let host = redirect.host.and_then(Node::text);
     host.filter(|host| !host.is_empty()).map(|host| host.split(':').next().unwrap_or(host))
 }
 
-/// Whether a redirect changes neither the host nor the path: it is there to change the scheme or the port,
-/// and leads a preview host to itself for ever.
+/// Whether a redirect changes neither the host nor the path. It is there to change the scheme or the port, so a
+/// preview host would redirect to itself without end.
 pub(super) fn leads_to_itself(redirect: &Redirect<'_>, host: &str) -> bool {
     !redirect.has_path && host_of(redirect).is_none_or(|to| to.eq_ignore_ascii_case(host))
 }
 
-fn target(redirect: Redirect<'_>, leads: &Leads, served: &Served) -> Option<Target> {
-    let host = match host_of(&redirect) {
-        Some(host) => Some(leads.of(host)?.clone()),
-        None => None,
-    };
-    let says =
-        ["scheme", "port", "derivePort"].iter().any(|field| redirect.node.get(field).is_some());
-    let scheme = if served.secure { "https" } else { "http" };
-    (host.is_some() || says).then_some(Target { host, scheme, port: served.port })
-}
-
-/// The origins that a clone allows: for an original host the preview's, and for a pattern the preview's of
-/// each original host that it covers too. None where that changes nothing.
-fn allowed<'a>(list: &'a Node, leads: &Leads, served: &Served) -> Option<Vec<Origin<'a>>> {
-    let url = |preview: &Pattern| Pattern(served.base.replace("{}", &preview.0));
-    let mut all = Vec::new();
-    let mut seen = BTreeSet::new();
-    let mut add = |all: &mut Vec<Origin<'a>>, preview: &Pattern| {
-        let url = url(preview);
-        if seen.insert(url.0.clone()) {
-            all.push(Origin::Preview(url));
-        }
-    };
-    for one in list.items() {
-        let exact = one.text().filter(|text| !text.contains('*')).or(one.text_at(&["exact"]));
-        if let Some(exact) = exact {
-            let host = exact.split_once("://").map_or(exact, |(_, host)| host);
-            match leads.of(host.split(':').next().unwrap_or(host)) {
-                Some(preview) => add(&mut all, preview),
-                None => all.push(Origin::Kept(one)),
-            }
-            continue;
-        }
-        all.push(Origin::Kept(one));
-        let known = |scheme: &&str, host: &str| covers(one, &format!("{scheme}{host}"));
-        for (host, preview) in &leads.exact {
-            let is_covered = covers(one, &url(preview).of("preview"));
-            if !is_covered && ["https://", "http://"].iter().any(|scheme| known(scheme, host)) {
-                add(&mut all, preview);
-            }
-        }
-    }
-    all.iter().any(|origin| matches!(origin, Origin::Preview(_))).then_some(all)
-}
-
-/// Whether an origin with stars in it, or a match of one, covers this one.
+/// Whether an entry of `allowOrigins` covers an origin. It is a text with stars or a match of Istio.
 fn covers(pattern: &Node, origin: &str) -> bool {
     let Some(text) = pattern.text() else {
         return text_match(pattern, origin).unwrap_or(false);
@@ -317,22 +333,27 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn leads() -> Leads {
-        let mut leads = Leads::default();
+    fn preview_hosts() -> PreviewHosts {
+        let mut preview_hosts = PreviewHosts::default();
         for (host, preview) in [
             ("www.x.com", "{preview}-www.p.com"),
             ("*.x.com", "{preview}-any.p.com"),
             ("*", "{preview}.p.com"),
         ] {
-            leads.add(host, Pattern(preview.to_owned()));
+            preview_hosts.add(host, Pattern(preview.to_owned()));
         }
-        leads
+        preview_hosts
+    }
+
+    fn links(hosts: &PreviewHosts) -> Links<'_> {
+        let base = "https://{}:8443".to_owned();
+        Links { hosts, listener: EntryListener { secure: true, port: Some(8443), base } }
     }
 
     #[test]
     fn the_most_specific_original_host_tells_where_a_redirect_leads() {
-        let leads = leads();
-        let of = |host| leads.of(host).map(|preview| preview.of("pr-1"));
+        let preview_hosts = preview_hosts();
+        let of = |host| preview_hosts.of(host).map(|preview| preview.of("pr-1"));
         assert_eq!(of("WWW.x.com").as_deref(), Some("pr-1-www.p.com"));
         assert_eq!(of("api.x.com").as_deref(), Some("pr-1-any.p.com"));
         assert_eq!(of("x.com"), None);
@@ -341,13 +362,14 @@ mod tests {
 
     #[test]
     fn origins_of_previews_join_what_covers_their_originals() {
-        let served = Served { secure: true, port: Some(8443), base: "https://{}:8443".to_owned() };
+        let hosts = preview_hosts();
+        let links = links(&hosts);
         let said = |list: serde_json::Value| -> Vec<String> {
             let list = Node::from_json(list);
-            let all = allowed(&list, &leads(), &served).unwrap_or_default();
-            let one = |origin: &Origin<'_>| match origin {
-                Origin::Kept(node) => node.to_json().to_string(),
-                Origin::Preview(url) => url.of("pr-1"),
+            let all = links.allowed_origins(&list).unwrap_or_default();
+            let one = |origin: &CorsOrigin<'_>| match origin {
+                CorsOrigin::Kept(node) => node.to_json().to_string(),
+                CorsOrigin::Preview(url) => url.of("pr-1"),
             };
             all.iter().map(one).collect()
         };
@@ -368,8 +390,9 @@ mod tests {
 
     #[test]
     fn urls_in_headers_of_answers_lead_to_preview_hosts() {
-        let served = Served { secure: true, port: Some(8443), base: "https://{}:8443".to_owned() };
-        let led = |text| led(text, &leads(), &served).map(|made| made.of("pr-1"));
+        let hosts = preview_hosts();
+        let links = links(&hosts);
+        let rewritten = |text| links.rewritten_urls(text).map(|made| made.of("pr-1"));
         for (text, made) in [
             ("http://www.x.com", "https://pr-1-www.p.com:8443"),
             ("HTTPS://WWW.x.com:443/a?b", "https://pr-1-www.p.com:8443/a?b"),
@@ -381,12 +404,12 @@ mod tests {
                 "<https://pr-1-www.p.com:8443>, <https://pr-1-any.p.com:8443/b>",
             ),
         ] {
-            assert_eq!(led(text).as_deref(), Some(made), "{text}");
+            assert_eq!(rewritten(text).as_deref(), Some(made), "{text}");
         }
         for text in
             ["www.x.com", "https://login.y.com/", "https://x.com", "*", "https://äwww.x.com", ""]
         {
-            assert_eq!(led(text), None, "{text}");
+            assert_eq!(rewritten(text), None, "{text}");
         }
     }
 

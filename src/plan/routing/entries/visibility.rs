@@ -1,19 +1,20 @@
-//! Keeps the visibility of cloned VirtualServices: whoever sees the original sees the clone, and nobody else.
+//! Warns of cloned VirtualServices that the Gateway of an entry may not see. A clone is visible to the namespaces that
+//! see the original, and to no others.
 //!
-//! If only some namespaces see a VirtualService, it depends on where a Gateway's pods run whether the Gateway follows
-//! it. No object of the input says where they run.
+//! A Gateway follows a VirtualService only if the namespace of the Gateway's pods sees it. No object of the input says
+//! where these pods run.
 
 use super::Planned;
 use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::model::route::{Route, reader};
 use crate::spec::Config;
 
-/// Names, once for an entry, the VirtualServices whose clones are not seen in the namespace of its Gateway.
+/// Reports, for each entry, the VirtualServices whose clones are not visible in the namespace of its Gateway.
 pub(super) fn check(config: &Config, all: &[Planned<'_>], report: &mut Report) {
     for (index, Planned { entry, ways }) in all.iter().enumerate() {
         let namespace = entry.gateway.namespace.as_str();
         let mut hidden: Vec<Route<'_>> = ways.iter().map(|way| way.route).collect();
-        hidden.retain(|route| !reader(route.api).seen(route.object).includes(namespace));
+        hidden.retain(|route| !reader(route.api).visibility(route.object).includes(namespace));
         hidden.dedup_by_key(|route| &route.object.id);
         let Some(first) = hidden.first() else {
             continue;

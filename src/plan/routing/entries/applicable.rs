@@ -5,26 +5,29 @@
 //! does at its own.
 //! See `TranslateRoute` in Istio's `pilot/pkg/networking/core/route/route.go`.
 
+use super::super::{carries_key, matches_key};
 use super::Pattern;
-use super::led::leads_to_itself;
-use super::ways::At;
+use super::host_links::leads_to_itself;
+use super::ways::ServingListener;
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, RouteApi};
-use crate::model::route::istio::{HEADERS, MESH, SOURCE, http, is_host_header, matches, resolved};
+use crate::model::route::istio::{
+    HEADERS, MESH, SOURCE, gateway_name, http, is_host_header, matches,
+};
 use crate::model::route::{Route, gateway_api, reader, text_match};
 use crate::spec::RoutingKey;
 use crate::yaml::Node;
 
-/// A rule that can apply.
+/// A rule that can apply to a host.
 #[derive(Debug, Clone)]
-pub(super) struct HeldRule<'a> {
+pub(super) struct ApplicableRule<'a> {
     /// The rule.
     pub(super) node: &'a Node,
-    /// The matches of a VirtualService's rule that are left; none where it is for every request.
+    /// The matches of a VirtualService's rule that can apply; `None` if the rule applies to every request.
     pub(super) matches: Option<Vec<Node>>,
 }
 
-impl PartialEq for HeldRule<'_> {
+impl PartialEq for ApplicableRule<'_> {
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self.node, other.node) && self.matches == other.matches
     }
@@ -32,53 +35,55 @@ impl PartialEq for HeldRule<'_> {
 
 /// The rules of a route that can apply at some listeners.
 #[derive(Debug, Clone, Default)]
-pub(in super::super) struct Held<'a> {
+pub(in super::super) struct Applicable<'a> {
     /// The rules, in order.
-    pub(super) rules: Vec<HeldRule<'a>>,
-    /// Redirects that would lead a preview host to itself for ever, and are left out.
+    pub(super) rules: Vec<ApplicableRule<'a>>,
+    /// Redirects that are left out, because they would lead a preview host to itself without end.
     pub(super) looping: Vec<&'a Node>,
 }
 
 type Refused = Box<Diagnostic>;
 
-/// Whether it depends on the host which rules of a route hold.
+/// Whether the host of a request decides which rules of a route apply.
 pub(super) fn depends_on_host(route: Route<'_>) -> bool {
     let reader = reader(route.api);
     route.rules().iter().any(|rule| reader.tells_hosts_apart(rule))
 }
 
-/// The situation that rules are selected for: hosts, listeners and key.
+/// What rules are selected for: a host, the listeners that serve it, and the key.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Sought<'p> {
+pub(in super::super) struct HostContext<'p> {
     /// The original host.
-    pub(super) host: &'p str,
+    pub(super) original: &'p str,
     /// The preview's host.
     pub(super) preview: &'p Pattern,
     /// The listeners.
-    pub(super) at: &'p [At<'p>],
+    pub(super) at: &'p [ServingListener<'p>],
     /// The key that clones set.
     pub(super) key: &'p RoutingKey,
     /// Whether clients of the preview's host speak TLS.
     pub(super) secure: bool,
 }
 
-/// The rules of an HTTPRoute or GRPCRoute: at every listener the same.
-pub(in super::super) fn held_of_gateway_api<'a>(
+/// The rules of an HTTPRoute or GRPCRoute that apply. They are the same at every listener.
+pub(in super::super) fn rules_of_http_route<'a>(
     route: &'a Object,
-    sought: &Sought<'_>,
-) -> Result<Held<'a>, Refused> {
+    context: &HostContext<'_>,
+) -> Result<Applicable<'a>, Refused> {
     let reader = reader(RouteApi::GatewayApi);
-    let mut held = Held::default();
+    let mut applicable = Applicable::default();
     for node in gateway_api::rules(route) {
-        match reader.redirects(node).into_iter().find(|one| leads_to_itself(one, sought.host)) {
-            Some(redirect) => held.looping.push(redirect.node),
-            None => held.rules.push(HeldRule { node, matches: None }),
+        match reader.redirects(node).into_iter().find(|one| leads_to_itself(one, context.original))
+        {
+            Some(redirect) => applicable.looping.push(redirect.node),
+            None => applicable.rules.push(ApplicableRule { node, matches: None }),
         }
     }
-    let matches = held.rules.iter().filter_map(|one| one.node.get("matches")).flat_map(Node::items);
+    let matches =
+        applicable.rules.iter().filter_map(|one| one.node.get("matches")).flat_map(Node::items);
     for header in matches.filter_map(|one| one.get("headers")).flat_map(Node::items) {
         let name = header.text_at(&["name"]).unwrap_or_default();
-        refuse_key(route, sought.key, name, header)?;
+        refuse_key(route, context.key, name, header)?;
         if is_host_header(name) {
             let message =
                 format!("{} matches the header `{name}`, which a preview host changes", route.id);
@@ -86,39 +91,39 @@ pub(in super::super) fn held_of_gateway_api<'a>(
             return Err(refuse(message, help, header));
         }
     }
-    Ok(held)
+    Ok(applicable)
 }
 
-/// The rules of a VirtualService that hold at all of some listeners, which have to agree.
-pub(in super::super) fn held_of_istio<'a>(
+/// The rules of a VirtualService that apply. An error if they differ between listeners.
+pub(in super::super) fn rules_of_virtual_service<'a>(
     route: &'a Object,
-    sought: &Sought<'_>,
-) -> Result<Held<'a>, Refused> {
-    let mut agreed: Option<(&At<'_>, Held<'_>)> = None;
-    for at in sought.at {
-        let held = http_at(route, &Situation { route, at, sought })?;
+    context: &HostContext<'_>,
+) -> Result<Applicable<'a>, Refused> {
+    let mut agreed: Option<(&ServingListener<'_>, Applicable<'_>)> = None;
+    for at in context.at {
+        let applicable = http_at(route, &MatchContext { route, at, hosts: context })?;
         match &agreed {
-            None => agreed = Some((at, held)),
-            Some((first, other)) if other.rules != held.rules => {
+            None => agreed = Some((at, applicable)),
+            Some((first, other)) if other.rules != applicable.rules => {
                 return Err(Box::new(differs(route, first, at)));
             }
             Some(_) => {}
         }
     }
-    Ok(agreed.map(|(_, held)| held).unwrap_or_default())
+    Ok(agreed.map(|(_, applicable)| applicable).unwrap_or_default())
 }
 
-/// The situation in which a match of a VirtualService is evaluated.
-struct Situation<'p> {
+/// What a match of a VirtualService is evaluated for: one listener, and the hosts.
+struct MatchContext<'p> {
     route: &'p Object,
-    at: &'p At<'p>,
-    sought: &'p Sought<'p>,
+    at: &'p ServingListener<'p>,
+    hosts: &'p HostContext<'p>,
 }
 
-/// The rules of a VirtualService that hold in a situation.
-fn http_at<'a>(route: &'a Object, situation: &Situation<'_>) -> Result<Held<'a>, Refused> {
+/// The rules of a VirtualService that apply at one listener.
+fn http_at<'a>(route: &'a Object, context: &MatchContext<'_>) -> Result<Applicable<'a>, Refused> {
     let reader = reader(RouteApi::Istio);
-    let mut held = Held::default();
+    let mut applicable = Applicable::default();
     for node in http(route) {
         if let Some(delegate) = node.get("delegate") {
             let message = format!("{} delegates an http rule to another object", route.id);
@@ -128,40 +133,40 @@ fn http_at<'a>(route: &'a Object, situation: &Situation<'_>) -> Result<Held<'a>,
         }
         let written = matches(node);
         let redirect = reader.redirects(node).into_iter().next();
-        if let Some(redirect) = redirect.filter(|one| leads_to_itself(one, situation.sought.host)) {
+        if let Some(redirect) = redirect.filter(|one| leads_to_itself(one, context.hosts.original))
+        {
             // A match that cannot apply here does not matter.
-            let may_hold = |one| !matches!(situation.left_of(one), Ok(None));
+            let may_hold = |one| !matches!(context.left_of(one), Ok(None));
             if written.is_empty() || written.iter().any(may_hold) {
-                held.looping.push(redirect.node);
+                applicable.looping.push(redirect.node);
             }
             continue;
         }
         let mut left = Vec::new();
         for one in written {
-            left.extend(situation.left_of(one)?);
+            left.extend(context.left_of(one)?);
         }
         if left.is_empty() && !written.is_empty() {
             continue;
         }
         let is_open = |one: &Node| one.entries().iter().all(|(key, _)| key.text == "name");
         let is_for_all = left.is_empty() || left.iter().any(is_open);
-        held.rules.push(HeldRule { node, matches: (!is_for_all).then_some(left) });
+        applicable.rules.push(ApplicableRule { node, matches: (!is_for_all).then_some(left) });
     }
-    Ok(held)
+    Ok(applicable)
 }
 
-impl Situation<'_> {
+impl MatchContext<'_> {
     /// The remaining conditions of a match; `None` if it can never be true.
     fn left_of(&self, one: &Node) -> Result<Option<Node>, Refused> {
         let mut left = one.clone();
-        let mut gateways =
-            one.get("gateways").map(Node::items).unwrap_or_default().iter().peekable();
+        let mut gateways = one.items_at(&["gateways"]).iter().peekable();
         if gateways.peek().is_some() {
             let mut names = gateways.filter_map(Node::text).filter(|name| *name != MESH);
-            if !names.any(|name| resolved(name, self.route) == self.at.gateway) {
+            if !names.any(|name| gateway_name(name, self.route) == self.at.gateway) {
                 return Ok(None);
             }
-            // Istio looks at the source only where no gateways are named.
+            // Istio checks the source only if no gateways are named.
             ["gateways"].iter().chain(&SOURCE).for_each(|field| drop(left.remove(field)));
         }
         if let Some(port) = left.remove("port").filter(|port| port.integer_value() != Some(0))
@@ -169,8 +174,8 @@ impl Situation<'_> {
         {
             return Ok(None);
         }
-        let own_scheme = self.at.secure.filter(|secure| *secure != self.sought.secure);
-        if let (Some(secure), Some(scheme)) = (own_scheme, one.get("scheme")) {
+        let other_scheme = self.at.secure.filter(|secure| *secure != self.hosts.secure);
+        if let (Some(secure), Some(scheme)) = (other_scheme, one.get("scheme")) {
             if !self.holds(scheme, if secure { "https" } else { "http" })? {
                 return Ok(None);
             }
@@ -179,8 +184,8 @@ impl Situation<'_> {
         let mut hosts: Vec<(&Node, bool)> =
             one.get("authority").map(|it| (it, true)).into_iter().collect();
         for field in HEADERS {
-            for (name, wanted) in one.get(field).map(Node::entries).unwrap_or_default() {
-                refuse_key(self.route, self.sought.key, &name.text, wanted)?;
+            for (name, wanted) in one.entries_at(&[field]) {
+                refuse_key(self.route, self.hosts.key, &name.text, wanted)?;
                 if is_host_header(&name.text) {
                     hosts.push((wanted, field == "headers"));
                     left.make(&[field]).remove(&name.text);
@@ -191,29 +196,29 @@ impl Situation<'_> {
             }
         }
         for (wanted, holds) in &hosts {
-            if self.sought.host.starts_with('*') {
+            if self.hosts.original.starts_with('*') {
                 let message = format!(
                     "{} matches on the authority, and its host `{}` stands for many",
-                    self.route.id, self.sought.host
+                    self.route.id, self.hosts.original
                 );
                 let help = "write the hosts that it distinguishes into `hosts`, each with a preview host \
                             of its own";
                 return Err(refuse(message, help, wanted));
             }
-            if self.holds(wanted, self.sought.host)? != *holds {
+            if self.holds(wanted, self.hosts.original)? != *holds {
                 return Ok(None);
             }
         }
         if !hosts.is_empty() {
-            // It stays as a condition that is always true: without any, the rule would come after others.
-            left.set("authority", Node::map([("prefix", Node::string(&self.sought.preview.0))]));
+            // Kept as a condition that is always true: Istio puts rules without conditions behind others.
+            left.set("authority", Node::map([("prefix", Node::string(&self.hosts.preview.0))]));
         }
         Ok(Some(left))
     }
 
-    /// The port at which requests come in.
+    /// The port of the listener.
     fn port(&self, one: &Node, wanted: &Node) -> Result<u16, Refused> {
-        let secure = self.at.secure.unwrap_or(self.sought.secure);
+        let secure = self.at.secure.unwrap_or(self.hosts.secure);
         let usual = if secure { 443 } else { 80 };
         let is_usual = matches!(wanted.integer_value(), Some(80 | 443));
         self.at.port.or(is_usual.then_some(usual)).ok_or_else(|| {
@@ -238,13 +243,10 @@ impl Situation<'_> {
 
 /// Refuses a match on a header that the clone sets itself.
 fn refuse_key(route: &Object, key: &RoutingKey, name: &str, place: &Node) -> Result<(), Refused> {
-    let name = name.to_ascii_lowercase();
-    if name != key.header && (key.baggage.is_empty() || name != "baggage") {
+    if !carries_key(key, name) {
         return Ok(());
     }
-    let message = format!("{} matches the header `{name}`, which is the key's own", route.id);
-    let help = "choose another spec.routing.key, or remove the match from the route";
-    Err(refuse(message, help, place))
+    Err(Box::new(matches_key(route, name, place.place, "not supported")))
 }
 
 fn refuse(message: String, help: &str, node: &Node) -> Refused {
@@ -253,8 +255,8 @@ fn refuse(message: String, help: &str, node: &Node) -> Refused {
     )
 }
 
-fn differs(route: &Object, one: &At<'_>, other: &At<'_>) -> Diagnostic {
-    let name = |at: &At<'_>| {
+fn differs(route: &Object, one: &ServingListener<'_>, other: &ServingListener<'_>) -> Diagnostic {
+    let name = |at: &ServingListener<'_>| {
         let (namespace, name) = at.gateway;
         match at.port.filter(|_| one.gateway == other.gateway) {
             Some(port) => format!("port {port} of Gateway {namespace}/{name}"),

@@ -5,33 +5,36 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::istio::{self, Source};
+use super::istio::{self, RuleSource};
 use super::planner::{Planning, ServiceRoutes};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, RouteApi, istio::GROUP};
 use crate::model::route::Route;
-use crate::model::route::istio::{Seen, are_rivals, destinations, hosts, http, is_mesh, turn};
+use crate::model::route::istio::{
+    Visibility, are_rivals, destinations, hosts, http, is_mesh, precedence,
+};
 use crate::model::{Catalog, Home, Service, ServiceName};
 
-/// VirtualServices that apply in the mesh to services of the baseline.
+/// The VirtualServices that apply in the mesh to services of the baseline.
 #[derive(Debug, Default)]
-pub(crate) struct Bound<'a> {
+pub(crate) struct MeshVirtualServices<'a> {
+    /// Those of exact hosts, by the full host.
     exact: BTreeMap<String, Vec<&'a Object>>,
-    /// VirtualServices of wildcards that everybody sees.
+    /// Those of wildcards that every namespace sees, by the text behind the star.
     wildcard: BTreeMap<String, Vec<&'a Object>>,
-    /// VirtualServices of wildcards that only some namespaces see.
+    /// Those of wildcards that only some namespaces see, by the text behind the star.
     scoped: BTreeMap<String, Vec<&'a Object>>,
     home: Home<'a>,
 }
 
-impl<'a> Bound<'a> {
-    /// Finds the VirtualServices that are bound to the mesh: for a service those of its namespace, and others that
-    /// are seen there.
+impl<'a> MeshVirtualServices<'a> {
+    /// Collects the VirtualServices that are bound to the mesh. For a service these are the ones in its namespace, and
+    /// others that its namespace sees.
     pub(super) fn of(catalog: &'a Catalog<'a>) -> Self {
-        let mut bound = Self { home: catalog.home, ..Self::default() };
+        let mut all = Self { home: catalog.home, ..Self::default() };
         for object in catalog.of_kind(GROUP, "VirtualService").filter(|object| is_mesh(object)) {
-            let (namespace, seen) = (&object.id.namespace, Seen::of(object));
-            let nobody = matches!(&seen, Seen::In(names) if names.is_empty());
+            let (namespace, seen) = (&object.id.namespace, Visibility::of(object));
+            let nobody = matches!(&seen, Visibility::In(names) if names.is_empty());
             let is_near = |home: &str| namespace == home || seen.includes(home);
             let mut homes = catalog.home.namespaces.iter();
             if nobody || !homes.any(|home| is_near(home)) {
@@ -44,9 +47,11 @@ impl<'a> Bound<'a> {
                     continue;
                 }
                 let objects = match host.strip_prefix('*') {
-                    None => bound.exact.entry(host),
-                    Some(end) if seen == Seen::Everywhere => bound.wildcard.entry(end.to_owned()),
-                    Some(end) => bound.scoped.entry(end.to_owned()),
+                    None => all.exact.entry(host),
+                    Some(end) if seen == Visibility::Everywhere => {
+                        all.wildcard.entry(end.to_owned())
+                    }
+                    Some(end) => all.scoped.entry(end.to_owned()),
                 };
                 let objects = objects.or_default();
                 if objects.last().is_none_or(|last| last.id != object.id) {
@@ -54,15 +59,15 @@ impl<'a> Bound<'a> {
                 }
             }
         }
-        bound
+        all
     }
 
-    /// Those of the exact host of a service.
+    /// The VirtualServices of a service's exact host.
     fn exact(&self, service: ServiceName<'_>) -> &[&'a Object] {
         self.exact.get(&self.home.host(service)).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Those of the longest wildcard that covers a service and that everybody sees.
+    /// The VirtualServices of the longest wildcard that covers a service and that every namespace sees.
     fn covering(&self, service: ServiceName<'_>) -> &[&'a Object] {
         // Most baselines have none.
         if self.wildcard.is_empty() {
@@ -74,28 +79,30 @@ impl<'a> Bound<'a> {
     }
 
     /// The VirtualServices that apply to a service for some caller.
-    fn speaking(&self, service: ServiceName<'_>) -> impl Iterator<Item = &'a Object> {
+    fn applying_to(&self, service: ServiceName<'_>) -> impl Iterator<Item = &'a Object> {
         let exact = self.exact(service);
         let covering = if is_settled(exact) { &[] } else { self.covering(service) };
         exact.iter().chain(covering).copied()
     }
 
-    /// Where the rules for the host of a service come from, for all who may call it.
-    pub(super) fn sources(&self, service: ServiceName<'_>) -> Vec<Source<'a>> {
+    /// Where the rules for the host of a service come from: one source for each group of callers.
+    pub(super) fn sources(&self, service: ServiceName<'_>) -> Vec<RuleSource<'a>> {
         let exact = self.exact(service);
-        let mut sources: Vec<Source<'a>> =
-            exact.iter().map(|object| Source::Existing(object)).collect();
+        let mut sources: Vec<RuleSource<'a>> =
+            exact.iter().map(|object| RuleSource::Existing(object)).collect();
         if !is_settled(exact) {
             let wildcard = self.covering(service).first();
-            sources.push(wildcard.map_or(Source::Nothing, |object| Source::Wildcard(object)));
+            sources
+                .push(wildcard.map_or(RuleSource::Nothing, |object| RuleSource::Wildcard(object)));
         }
         sources
     }
 
-    /// The one that applies to calls from the service's own namespace.
+    /// The VirtualService that applies to calls from the service's own namespace.
     fn first_at_home(&self, service: ServiceName<'_>) -> Option<&'a Object> {
         let exact = self.exact(service).iter();
-        let seen = exact.filter_map(|object| Some((turn(object, service.namespace)?, *object)));
+        let seen =
+            exact.filter_map(|object| Some((precedence(object, service.namespace)?, *object)));
         let first = seen.min_by_key(|(turn, _)| *turn).map(|(_, object)| object);
         first.or_else(|| self.covering(service).first().copied())
     }
@@ -112,7 +119,7 @@ impl<'a> Bound<'a> {
         pair(exact).or_else(|| pair(self.covering(service)).filter(|_| !is_settled(exact)))
     }
 
-    /// The finding about a wildcard that only some see, and that an exact host for everybody would shadow.
+    /// The finding about a wildcard that only some namespaces see. An exact host that all of them see would shadow it.
     fn shadowed(&self, service: ServiceName<'_>) -> Option<Diagnostic> {
         if is_settled(self.exact(service)) {
             return None;
@@ -134,9 +141,9 @@ impl<'a> Bound<'a> {
     }
 }
 
-impl<'a> ServiceRoutes<'a> for Bound<'a> {
+impl<'a> ServiceRoutes<'a> for MeshVirtualServices<'a> {
     fn of(&self, service: ServiceName<'_>) -> Vec<Route<'a>> {
-        self.speaking(service).map(route).collect()
+        self.applying_to(service).map(route).collect()
     }
 
     fn at_home(&self, service: ServiceName<'_>) -> Vec<Route<'a>> {
@@ -144,7 +151,7 @@ impl<'a> ServiceRoutes<'a> for Bound<'a> {
     }
 
     fn chosen(&self, service: ServiceName<'_>) -> BTreeSet<ServiceName<'a>> {
-        self.speaking(service).flat_map(|object| chosen(object, self.home)).collect()
+        self.applying_to(service).flat_map(|object| chosen(object, self.home)).collect()
     }
 
     fn contradiction(&self, service: &Service<'a>) -> Option<Diagnostic> {
@@ -174,9 +181,9 @@ fn route(object: &Object) -> Route<'_> {
     Route { api: RouteApi::Istio, object }
 }
 
-/// Whether everybody sees one of the VirtualServices of an exact host, so that no wildcard speaks for it.
+/// Whether every namespace sees one of these VirtualServices of an exact host. Then no wildcard applies to the host.
 fn is_settled(exact: &[&Object]) -> bool {
-    exact.iter().any(|object| Seen::of(object) == Seen::Everywhere)
+    exact.iter().any(|object| Visibility::of(object) == Visibility::Everywhere)
 }
 
 /// The services of the baseline that the HTTP rules of a VirtualService choose.
