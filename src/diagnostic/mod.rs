@@ -136,6 +136,19 @@ impl Diagnostic {
         self
     }
 
+    /// Sets the first of these places, and adds the others with a label of theirs.
+    #[must_use]
+    pub(crate) fn at_all(
+        self,
+        places: impl IntoIterator<Item = Place>,
+        label: &str,
+        of_others: &str,
+    ) -> Self {
+        let mut places = places.into_iter();
+        let finding = self.at(places.next().unwrap_or_default(), label);
+        places.fold(finding, |finding, place| finding.also(place, of_others))
+    }
+
     /// The order of findings: by place, code and message, then by all other fields.
     fn order(&self) -> impl Ord {
         let rest = (&self.help, &self.label, &self.field, &self.related);

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::layout::{Item, Style};
 use super::style::{json, scalar};
-use super::trivia::{comma, is_comment};
+use super::trivia::{comma, count_above, is_comment, is_trivia, lines};
 use crate::diagnostic::{Diagnostic, Refused, Sources, code};
 use crate::limits::InputLimits;
 use crate::yaml::{Data, Key, Node, parse_documents};
@@ -77,15 +77,36 @@ impl Document {
         let splices = if self.is_flow(map) {
             self.key_in_braces(map, key, &value)
         } else {
-            let end = self.content_end(map);
             let indent = self.column(first.place.range().start);
             let entry = Node::map([(key, value.clone())]);
             let text = self.block_text(&entry, indent, self.list_indent(None));
-            let line = self.line_stop(end);
-            let new = (line..line, format!("{}{:indent$}{text}", self.newline(), ""));
-            self.seal(map).into_iter().chain([new]).collect()
+            let new = format!("{}{:indent$}{text}", self.newline(), "");
+            self.seal(map).into_iter().chain(self.key_below(map, indent, new)).collect()
         };
         self.apply(path, splices, |node| node.set(key, value))
+    }
+
+    /// Writes a key below the last value of a mapping and the comments about that value.
+    fn key_below(&self, map: &Node, indent: usize, new: String) -> Vec<Splice> {
+        if let Some((key, list)) = map.entries().last()
+            && matches!(list.data, Data::List(_))
+            && let Some(mut sequence) = self.sequence(map, key, list)
+            && sequence.layout.style == Style::Block
+        {
+            let layout = &mut sequence.layout;
+            if layout.items.is_empty() {
+                layout.set_off();
+            }
+            layout.closer = new + &std::mem::take(&mut layout.tail);
+            layout.is_open = false;
+            return self.splices(list, sequence);
+        }
+        let end = self.content_end(map);
+        let (rest, mut below) = lines(&self.text[end..]);
+        below.truncate(below.iter().take_while(|line| is_trivia(line)).count());
+        below.truncate(count_above(&below, indent, ""));
+        let line = self.line_stop(end + rest.len() + below.concat().len());
+        vec![(line..line, new)]
     }
 
     /// Removes a key of a mapping with its value, if the mapping has the key and others beside it. Refuses if a
@@ -212,12 +233,18 @@ impl Document {
         let Some(mut sequence) = self.sequence(parent, key, list) else {
             return Err(self.refuse(path));
         };
-        sequence.layout.remove(goes);
-        if self.opens(list.items(), goes) {
-            sequence.layout.tail.push_str(self.newline());
+        let layout = &mut sequence.layout;
+        layout.remove(goes);
+        let is_end = layout.is_open && layout.tail.is_empty();
+        if is_end
+            && layout.items.last().is_some_and(|last| last.after.is_empty())
+            && self.opens(list.items(), goes)
+        {
+            layout.tail.push_str(layout.newline);
         }
         let splices = self.splices(list, sequence);
-        self.apply(path, splices, |node| {
+        let keeps = self.keeps_blanks(list.items(), goes);
+        let removed = self.apply(path, splices, |node| {
             if let Data::List(items) = &mut node.data {
                 let mut index = 0;
                 items.retain(|_| {
@@ -225,7 +252,26 @@ impl Document {
                     goes.binary_search(&(index - 1)).is_err()
                 });
             }
-        })
+        });
+        removed.map_err(|refused| keeps.unwrap_or(refused))
+    }
+
+    /// The reason not to remove items if one above them ends with a block scalar that takes the blank lines below it.
+    fn keeps_blanks(&self, items: &[Node], goes: &[usize]) -> Option<Refused> {
+        let above = goes.iter().filter_map(|index| index.checked_sub(1));
+        let mut above = above.filter(|index| goes.binary_search(index).is_err());
+        let keeps = |index: usize| {
+            let last = self.last_scalar(&items[index]);
+            self.block_header(last).filter(|(_, header)| header.contains('+')).map(|_| last.place)
+        };
+        let place = above.find_map(keeps)?;
+        let message = "blank lines below what is removed would become a part of the text above it";
+        let help = "write `|` or `>` in place of `|+` or `>+` there, or remove the blank lines";
+        Some(
+            Diagnostic::new(&code::EDIT_REFUSED, message, help)
+                .at(place, "this text keeps them")
+                .into(),
+        )
     }
 
     /// Changes the header of a block scalar at the end of the text, if lines will follow it, so that its value does
@@ -239,15 +285,12 @@ impl Document {
         is_open.then(|| (keep, "-".to_owned()))
     }
 
-    /// Whether a block scalar would move to the end of a text without a final line break, and so lose its own.
+    /// Whether a block scalar that ends with a line break would end the list.
     fn opens(&self, items: &[Node], goes: &[usize]) -> bool {
-        let is_last = |node: &Node| !self.text[self.content_end(node)..].contains('\n');
         let last = (0..items.len()).rfind(|index| goes.binary_search(index).is_err());
+        let last = last.filter(|last| last + 1 < items.len());
         let header = last.and_then(|last| self.block_header(self.last_scalar(&items[last])));
-        let loses = header.is_some_and(|(_, header)| !header.contains('-'));
-        loses
-            && last.is_some_and(|last| last + 1 < items.len())
-            && items.last().is_some_and(is_last)
+        header.is_some_and(|(_, header)| !header.contains('-'))
     }
 
     /// Applies splices, parses the new text, and compares it with the tree that was asked for.

@@ -1,11 +1,16 @@
 //! Edits previews.yaml in place: comments, order and style of everything else stay.
 //!
-//! A comment directly above a preview is the preview's. Directly below the line of the list, a comment could be about
-//! either. It is taken for the list's, and so never lost, unless it has the name of the first preview, or the line of
-//! the list has a comment of its own, or there is a blank line before it.
+//! A comment belongs to the preview below it, whether blank lines are between them or not, and goes with it. Indented
+//! deeper than the previews, it belongs to what is above it instead, unless it stands directly above a preview and has
+//! its name. Behind the last preview it is the list's, and stays.
 //!
-//! Previews are inserted by name and removed with their comments. So two edits of different previews give the same
-//! bytes in either order, if the list is sorted by name and no comment stands alone between two of them.
+//! Directly below the line of the list a comment is the list's too if there is a blank line below it. Without one it
+//! could be about either. It is then taken for the list's, and so never lost, unless it has the name of the first
+//! preview or the line of the list has a comment of its own.
+//!
+//! A comment between two previews cannot stay when the one below it goes: the file would no longer say on which side
+//! of it a new preview belongs. So edits of different previews give the same bytes in either order, if the list is
+//! sorted by name.
 
 mod added;
 mod document;

@@ -2,7 +2,7 @@
 
 use super::document::{Document, Splice};
 use super::layout::{Item, Layout, Style, is_all_trivia};
-use super::trivia::{comma, indentation, is_comment, is_trivia, lines};
+use super::trivia::{comma, comment, indentation, is_comment, is_trivia, lines};
 use crate::yaml::{Key, Node};
 
 /// A sequence: its layout, and its bytes in the text.
@@ -27,11 +27,13 @@ impl Document {
             // Brackets on their own line stay, and so do comments above them, which are about the list.
             let is_near = !self.text[key.place.range().end..range.start].contains('\n');
             let is_block_map = is_near && !self.is_flow(parent);
-            let is_blank = list.items().is_empty() && !inner.contains('\n');
-            match inner.len() {
-                0 if is_block_map => self.block(key, list, self.list_indent(None)),
-                more @ 2.. if is_block_map && is_blank => self.block(key, list, more - 2),
-                _ => self.brackets(list, is_block_map),
+            let is_empty = list.items().is_empty() && is_block_map;
+            match self.empty_indent(list).filter(|_| is_empty) {
+                Some(indent) => self.block(key, list, indent),
+                None if inner.is_empty() && is_empty => {
+                    self.block(key, list, self.list_indent(None))
+                }
+                None => self.brackets(list, is_block_map),
             }
         } else if self.is_flow(parent) {
             None
@@ -55,9 +57,11 @@ impl Document {
             items: Vec::new(),
             header: String::new(),
             tail: String::new(),
+            closer: String::new(),
             newline: self.newline(),
             room: String::new(),
             is_titled: false,
+            is_open: false,
         }
     }
 
@@ -73,12 +77,15 @@ impl Document {
         let range = list.place.range();
         let value = if is_empty && !range.is_empty() { range.end.max(colon) } else { colon };
         let open = self.line_stop(value);
-        // The bracket comes after an anchor, if there is one, and before a comment.
-        let head = &self.text[colon..open];
-        let head = &head[..head.find('#').filter(|_| !is_empty).unwrap_or(head.len())];
-        let colon = if is_empty { colon } else { colon + head.trim_end().len() };
+        // A tag and an anchor stay, whether a bracket or a line of items follows them.
+        let head = &self.text[colon..if value > colon { range.start.max(colon) } else { open }];
+        let head = &head[..comment(head).unwrap_or(head.len())];
+        if value > colon && head.contains('\n') {
+            return None;
+        }
+        let colon = colon + head.trim_end().len();
         let mut layout = self.new_layout(Style::Block);
-        layout.is_titled = self.text[value..open].contains(" #");
+        layout.is_titled = comment(&self.text[value..open]).is_some();
         layout.room = format!("{}{:2$}", layout.newline, "", left + indent);
         let mut at = open;
         for item in list.items() {
@@ -90,20 +97,20 @@ impl Document {
             }
             at = self.content_end(item).max(dash + 1);
             let item = Item { room: room.to_owned(), ..self.item(item, dash..at) };
-            layout.read(item, rest, &gap, left + indent);
+            layout.read(item, rest, &gap);
         }
         let below = &self.text[at..];
         let (rest, mut gap) = lines(below);
         gap.truncate(gap.iter().take_while(|line| is_trivia(line)).count());
         if rest.len() + gap.iter().map(|line| line.len()).sum::<usize>() == below.len() {
             // The end of the text is not a line.
-            gap.pop_if(|last| last.trim().is_empty());
+            layout.is_open = gap.pop_if(|last| *last == layout.newline).is_none();
         }
         if !is_all_trivia(rest, &[]) {
             return None;
         }
-        let count = layout.read_end(rest, &gap, left + indent);
-        let end = at + rest.len() + gap[..count].iter().map(|line| line.len()).sum::<usize>();
+        layout.read_end(rest, &gap);
+        let end = at + rest.len() + gap.iter().map(|line| line.len()).sum::<usize>();
         Some(Sequence {
             layout,
             range: open..end,
@@ -139,8 +146,8 @@ impl Document {
         let is_empty = list.items().is_empty();
         if is_empty && gaps[0].is_empty() && self.spans_lines() {
             let mut layout = self.new_layout(Style::Lines);
-            layout.tail = format!("{}{}", layout.newline, self.indent(list.place.range().start));
-            layout.room = format!("{}{}", layout.tail, self.unit());
+            layout.closer = format!("{}{}", layout.newline, self.indent(list.place.range().start));
+            layout.room = format!("{}{}", layout.closer, self.unit());
             return layout;
         }
         let last = gaps.len() - 1;
@@ -151,7 +158,7 @@ impl Document {
         if !is_empty {
             gaps[0].clone_into(&mut layout.open);
             layout.trailing = comma(gaps[last]).is_some();
-            layout.tail = blanks(gaps[last]).unwrap_or_else(|| gaps[last].to_owned());
+            layout.closer = blanks(gaps[last]).unwrap_or_else(|| gaps[last].to_owned());
         }
         layout.items =
             list.items().iter().map(|item| self.item(item, item.place.range())).collect();
@@ -163,8 +170,12 @@ impl Document {
         let bracket = list.place.range().start;
         let last = gaps.len() - 1;
         layout.trailing = last > 0 && comma(gaps[last]).is_some();
-        let (without_commas, is_neat) = without_commas(gaps);
-        let mut above = 0;
+        let (without_commas, mut is_neat) = without_commas(gaps);
+        let column = |item: &Node| self.column(item.place.range().start);
+        if let Some(first) = list.items().first() {
+            layout.room = format!("{}{:2$}", layout.newline, "", column(first));
+            is_neat &= list.items().iter().all(|item| column(item) == column(first));
+        }
         for (index, gap) in without_commas.iter().enumerate() {
             let (rest, mut gap) = lines(gap);
             let room = gap.pop().unwrap_or_default();
@@ -175,14 +186,12 @@ impl Document {
                 layout.open = if is_neat { rest.to_owned() } else { rest.trim_end().to_owned() };
                 layout.is_titled = rest.contains('#');
             }
-            if let Some(node) = list.items().get(index) {
-                let item = self.item(node, node.place.range());
-                let item = Item { room: room.to_owned(), ..item };
-                layout.read(item, rest, &gap, above);
-                above = self.column(node.place.range().start);
-                continue;
-            }
-            self.read_closer(&mut layout, list, (rest, &gap, room), above);
+            let Some(node) = list.items().get(index) else {
+                self.read_closer(&mut layout, list, (rest, gap, room));
+                break;
+            };
+            let item = self.item(node, node.place.range());
+            layout.read(Item { room: room.to_owned(), ..item }, rest, &gap);
         }
         if !is_neat {
             let indent = format!("{}{}", self.indent(bracket), self.unit());
@@ -199,46 +208,35 @@ impl Document {
         &self,
         layout: &mut Layout,
         list: &Node,
-        (rest, gap, room): (&str, &[&str], &str),
-        mut above: usize,
+        (rest, mut gap, room): (&str, Vec<&str>, &str),
     ) {
-        let bracket = list.place.range().start;
-        let mut closer = room.to_owned();
-        if list.items().is_empty() {
-            let unit = self.unit();
-            let example = gap.iter().find(|line| is_comment(line));
-            let indent = example.map_or(format!("{room}{unit}"), |line| {
-                line[..line.find('#').unwrap_or_default()].to_owned()
-            });
-            layout.room = format!("{}{}", layout.newline, indentation(&indent));
-            above = usize::MAX;
-        } else if closer.is_empty() {
-            closer = format!("{}{}", layout.newline, self.indent(bracket));
-        }
-        let count = layout.read_end(rest, gap, above);
-        let mut below = &gap[count..];
-        if list.items().is_empty()
-            && let [lines @ .., last] = below
-            && !is_comment(last)
-            && !indentation(last).is_empty()
-        {
+        let is_empty = list.items().is_empty();
+        room.clone_into(&mut layout.closer);
+        if is_empty {
             // The blanks of a line record where the items were.
-            layout.room = format!("{}{}", layout.newline, indentation(last));
-            below = lines;
+            let is_record = |line: &mut &str| !is_comment(line) && !indentation(line).is_empty();
+            let record = gap.pop_if(is_record);
+            let example = record.or_else(|| gap.iter().copied().find(|line| is_comment(line)));
+            let indent = example.map_or(format!("{}{}", indentation(room), self.unit()), |line| {
+                indentation(line).to_owned()
+            });
+            layout.room = format!("{}{indent}", layout.newline);
+        } else if room.is_empty() {
+            let bracket = list.place.range().start;
+            layout.closer = format!("{}{}", layout.newline, self.indent(bracket));
         }
-        if list.items().is_empty() && !self.is_quoted() {
-            // A blank line records that there was no comma behind the last item.
-            match below {
-                [lines @ .., last] if !is_comment(last) => below = lines,
-                _ => layout.trailing = true,
-            }
+        layout.read_end(rest, &gap);
+        if is_empty && !self.is_quoted() {
+            // Twice its blank lines, and one more if there was no comma behind the last item.
+            let (blanks, more) = (layout.blanks_below(), layout.blanks_below().div_ceil(2));
+            layout.trailing = blanks % 2 == 0;
+            layout.tail.truncate(layout.tail.len() - more * layout.newline.len());
         }
-        layout.tail = below.concat() + &closer;
     }
 
     /// The position of items in a list that has none, guessed from the rest of the list.
     fn usual_room(&self, layout: &Layout) -> String {
-        let text = format!("{}{}", layout.header, layout.tail);
+        let text = format!("{}{}{}", layout.header, layout.tail, layout.closer);
         let (_, lines) = lines(&text);
         match lines.iter().find(|line| is_comment(line)) {
             Some(comment) => format!("{}{}", layout.newline, indentation(comment)),
@@ -250,25 +248,34 @@ impl Document {
     pub(super) fn splices(&self, list: &Node, sequence: Sequence) -> Vec<Splice> {
         let Sequence { mut layout, range, value, indent, is_usual } = sequence;
         let is_empty = layout.items.is_empty();
-        let is_bare = is_empty && layout.header.is_empty() && layout.tail.trim().is_empty();
+        let is_bare = is_empty
+            && layout.open.trim().is_empty()
+            && layout.header.is_empty()
+            && layout.tail.is_empty();
         let is_near = layout.room == self.usual_room(&layout);
         match layout.style {
             Style::Lines if is_bare && is_usual && is_near => {
-                (layout.open, layout.tail) = (String::new(), String::new());
+                (layout.open, layout.tail, layout.closer) = Default::default();
             }
             Style::Inline(_) if is_bare && is_usual => {
-                (layout.open, layout.tail) = (String::new(), String::new());
+                (layout.open, layout.closer) = Default::default();
             }
             Style::Lines if is_empty => {
-                let closer = layout.tail.rfind('\n').unwrap_or_default();
-                let closer = layout.tail[..closer].trim_end_matches('\r').len();
-                let comma = if layout.trailing || self.is_quoted() { "" } else { layout.newline };
-                let room = if is_near || layout.column() == 0 { "" } else { &layout.room };
-                layout.tail.insert_str(closer, &format!("{comma}{room}"));
+                if !self.is_quoted() {
+                    let more = layout.blanks_below() + usize::from(!layout.trailing);
+                    layout.tail.push_str(&layout.newline.repeat(more));
+                }
+                // A last line of blanks would be read as this record.
+                let is_record = lines(&layout.tail)
+                    .1
+                    .last()
+                    .is_some_and(|line| !indentation(line).is_empty() && !is_comment(line));
+                let is_guessed = layout.column() == 0 || is_near && !is_record;
+                layout.tail.push_str(if is_guessed { "" } else { &layout.room });
             }
             // The blank records that the items were on one line.
             Style::Inline(_) if is_empty => {
-                (layout.open, layout.tail) = (" ".to_owned(), String::new());
+                (layout.open, layout.closer) = (" ".to_owned(), String::new());
             }
             _ => {}
         }

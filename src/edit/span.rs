@@ -170,20 +170,28 @@ impl Document {
         }
     }
 
-    /// How many columns sequences are indented from their keys: as in the first of the text, except this one.
+    /// How many columns sequences are indented from their keys: as in the first of the text, except this one and the
+    /// records of closed previews, which come and go.
     pub(super) fn list_indent(&self, without: Option<&Node>) -> usize {
         fn first(document: &Document, node: &Node, without: Option<&Node>) -> Option<usize> {
             let is_out = |value: &Node| without.is_some_and(|out| std::ptr::eq(out, value));
-            node.entries().iter().filter(|(_, value)| !is_out(value)).find_map(|(key, value)| {
-                match value.items() {
-                    [item, ..] if !document.is_flow(value) => {
-                        let dash = document.column(document.dash(item));
-                        dash.checked_sub(document.column(key.place.range().start))
-                    }
-                    _ => first(document, value, without),
+            let is_in = |(key, value): &&(Key, Node)| !is_out(value) && key.text != "closed";
+            node.entries().iter().filter(is_in).find_map(|(key, value)| match value.items() {
+                [item, ..] if !document.is_flow(value) => {
+                    let dash = document.column(document.dash(item));
+                    dash.checked_sub(document.column(key.place.range().start))
                 }
+                [] if document.is_flow(value) => document.empty_indent(value),
+                _ => first(document, value, without),
             })
         }
         first(self, &self.node, without).unwrap_or(LIST_INDENT)
+    }
+
+    /// How many columns the items of an empty sequence were indented, if blanks in its brackets record it.
+    pub(super) fn empty_indent(&self, list: &Node) -> Option<usize> {
+        let range = list.place.range();
+        let inner = &self.text[range.start + 1..range.end - 1];
+        if inner.trim_matches(' ').is_empty() { inner.len().checked_sub(2) } else { None }
     }
 }

@@ -20,6 +20,12 @@ pub(super) fn is_comment(line: &str) -> bool {
     line.trim_start().starts_with('#')
 }
 
+/// The place of a comment behind a value.
+pub(super) fn comment(line: &str) -> Option<usize> {
+    let is_behind = |at: &usize| line[..*at].ends_with([' ', '\t']);
+    line.match_indices('#').map(|(at, _)| at).find(is_behind)
+}
+
 /// Whether a line holds no value.
 pub(super) fn is_trivia(line: &str) -> bool {
     line.trim().is_empty() || is_comment(line)
@@ -36,42 +42,29 @@ pub(super) fn indentation(line: &str) -> &str {
     &line[..line.len() - line.trim_start().len()]
 }
 
-/// An item above a gap: the column where it begins, and its name.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Above<'n> {
-    pub(super) column: usize,
-    pub(super) name: &'n str,
+/// How many of the lines above an item belong to what is above them. `items` is the column of the items.
+pub(super) fn count_above(lines: &[&str], items: usize, name: &str) -> usize {
+    count_deep(&lines[..own_start(lines, name)], items)
 }
 
-/// Divides the lines between two items into three: comments of the item above, which are indented deeper than it;
-/// comments that stand alone, with a blank line below; and comments of the item below. A comment directly above the
-/// item below that has its name belongs to it in any column.
-pub(super) fn distribute<'l, 't>(
-    lines: &'l [&'t str],
-    above: Option<Above<'_>>,
-    below: &str,
-) -> (&'l [&'t str], &'l [&'t str], &'l [&'t str]) {
-    let count_deep = |lines: &[&str]| {
-        let is_above =
-            |line: &&&str| !is_comment(line) || above.is_some_and(|it| column(line) > it.column);
-        let run = lines.iter().take_while(is_above).count();
-        lines[..run].iter().rposition(|line| is_comment(line)).map_or(0, |last| last + 1)
-    };
-    let mut deep = count_deep(lines);
-    let glued = |lines: &[&str]| lines.iter().rev().take_while(|line| is_comment(line)).count();
-    let block = lines.len() - glued(lines);
-    if let Some(above) = above.filter(|_| block < deep) {
-        let of_above = lines[block..deep].iter().rposition(|line| names(line, above.name));
-        let start = block + of_above.map_or(0, |last| last + 1);
-        if lines[start..deep].iter().any(|line| names(line, below)) {
-            deep = count_deep(&lines[..start]);
-        }
-    }
-    let (deep, rest) = lines.split_at(deep);
-    let between = &rest[..rest.len() - glued(rest)];
-    let last = between.iter().rposition(|line| is_comment(line));
-    let (alone, below) = rest.split_at(last.map_or(0, |last| last + 2));
-    (deep, alone, below)
+/// How many lines there are up to the last comment of those that are indented deeper than the items.
+pub(super) fn count_deep(lines: &[&str], items: usize) -> usize {
+    let deep = lines.iter().take_while(|line| !is_comment(line) || column(line) > items).count();
+    lines[..deep].iter().rposition(|line| is_comment(line)).map_or(0, |last| last + 1)
+}
+
+/// Where the lines begin that are an item's own in any column: with the comment directly above it that has its name.
+pub(super) fn own_start(lines: &[&str], name: &str) -> usize {
+    let glued = lines.iter().rev().take_while(|line| is_comment(line)).count();
+    let glued = lines.len() - glued;
+    let own = lines[glued..].iter().position(|line| names(line, name));
+    own.map_or(lines.len(), |own| glued + own)
+}
+
+/// Whether comments of the item above have the name of the item below, and only blank lines tell them from its own.
+pub(super) fn names_below(above: &[&str], own: &[&str], name: &str) -> bool {
+    own.iter().skip_while(|line| !is_comment(line)).all(|line| is_comment(line))
+        && above.iter().rev().take_while(|line| is_comment(line)).any(|line| names(line, name))
 }
 
 /// Whether a comment has a name in it, as a word.
@@ -100,35 +93,27 @@ pub(super) fn comma(text: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
+    /// The lines of the item above, and those of the item below.
+    fn cut(text: &str) -> [String; 2] {
+        let (_, lines) = lines(text);
+        let (above, own) = lines.split_at(count_above(&lines, 4, "pr-2"));
+        [above.concat(), own.concat()]
+    }
+
     #[test]
-    fn comments_belong_to_the_item_above_or_below_or_stand_alone() {
-        let text = "\n      # of the one above\n\n    # alone\n\n# of the one below";
-        let (rest, lines) = lines(text);
-        let above = Some(Above { column: 4, name: "pr-1" });
-        let (deep, alone, below) = distribute(&lines, above, "pr-2");
-        assert_eq!(rest, "");
-        assert_eq!(deep, ["\n      # of the one above"]);
-        assert_eq!(alone, ["\n", "\n    # alone", "\n"]);
-        assert_eq!(below, ["\n# of the one below"]);
+    fn a_comment_belongs_to_the_item_below_unless_it_is_indented_deeper() {
+        let (above, own) = ("\n      # of the one above", "\n\n    # alone\n\n# of the one below");
+        assert_eq!(cut(&format!("{above}{own}")), [above, own]);
     }
 
     #[test]
     fn a_comment_directly_above_an_item_that_it_names_is_its_own_in_any_column() {
-        let cut = |text: &str| {
-            let (_, lines) = lines(text);
-            let above = Some(Above { column: 4, name: "pr-1" });
-            let (deep, alone, below) = distribute(&lines, above, "pr-2");
-            [deep.concat(), alone.concat(), below.concat()]
-        };
-        let (of_above, of_below) = ("\n      # of pr-1", "\n      # wait\n      # for pr-2");
-        assert_eq!(cut(of_below), ["", "", of_below]);
-        assert_eq!(cut(&format!("{of_above}{of_below}")), [of_above, "", of_below]);
-        assert_eq!(
-            cut(&format!("{of_above}\n{of_below}")),
-            [of_above, "", &format!("\n{of_below}")]
-        );
-        assert_eq!(cut(&format!("{of_below}\n")), [of_below, "", "\n"]);
-        assert_eq!(cut("\n      # expires: never"), ["\n      # expires: never", "", ""]);
+        let (of_above, of_below) = ("\n      # of pr-1", "\n      # for pr-2\n      # wait");
+        assert_eq!(cut(of_below), ["", of_below]);
+        assert_eq!(cut(&format!("{of_above}{of_below}")), [of_above, of_below]);
+        assert_eq!(cut(&format!("{of_above}\n{of_below}")), [of_above, &format!("\n{of_below}")]);
+        assert_eq!(cut(&format!("{of_below}\n")), [of_below, "\n"]);
+        assert_eq!(cut("\n      # expires: never"), ["\n      # expires: never", ""]);
     }
 
     #[test]

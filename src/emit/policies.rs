@@ -64,22 +64,22 @@ pub(super) fn guard(plan: &Plan<'_>, env: &Environment<'_>, guard: &Guard<'_>) -
         ]);
         Object::from_node(node).expect("it has a kind and a name")
     };
-    let refuses = guard.refuses.iter().map(|others| {
-        let waypoint = principal(others.waypoint.namespace, others.waypoint.name);
-        let principals = [waypoint].into_iter().chain(principals_of(&others.accounts));
+    let denies = guard.denies_all_but.iter().map(|callers| {
+        let waypoint = principal(callers.waypoint.namespace, callers.waypoint.name);
+        let principals = [waypoint].into_iter().chain(principals_of(&callers.accounts));
         let mut source = Node::map([("notPrincipals", texts(principals))]);
-        if !others.namespaces.is_empty() {
-            let namespaces = others.namespaces.iter().map(|name| (*name).to_owned());
+        if !callers.namespaces.is_empty() {
+            let namespaces = callers.namespaces.iter().map(|name| (*name).to_owned());
             source.set("notNamespaces", texts(namespaces));
         }
         policy(format!("{service}.waypoint"), "DENY", source)
     });
-    let admitted = principals_of(&guard.admits);
-    let admits = (!admitted.is_empty()).then(|| {
-        let source = Node::map([("principals", texts(admitted))]);
+    let allowed = principals_of(&guard.allows);
+    let allows = (!allowed.is_empty()).then(|| {
+        let source = Node::map([("principals", texts(allowed))]);
         policy(format!("{service}.inside"), "ALLOW", source)
     });
-    admits.into_iter().chain(refuses).collect()
+    allows.into_iter().chain(denies).collect()
 }
 
 fn texts(all: impl IntoIterator<Item = String>) -> Node {

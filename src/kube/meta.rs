@@ -69,6 +69,12 @@ pub(crate) fn is_literal(node: &Node) -> bool {
     off("annotations") || off("labels")
 }
 
+/// Whether Flux would substitute variables in an object.
+#[must_use]
+pub(crate) fn has_substitutes(node: &Node) -> bool {
+    asks_for_substitution(node) && !is_literal(node)
+}
+
 /// Annotations of Services that make something publish a name or a route. A copy with them would compete with the
 /// original.
 pub(crate) const PUBLISHING: [&str; 9] = [

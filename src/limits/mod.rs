@@ -1,6 +1,6 @@
-//! Limits of a run: how much is read, how much is made of it, and the messages when that is not enough.
+//! The limits of a run: of what is read, of what is made, and of the work of patches; with the findings beyond them.
 //!
-//! Each limit has a flag, which its message names. To add one: a field here, a name in `flag`, and an option in
+//! Each limit has a flag, which its message names. To add one, add a field here, a name in [`flag`], and an option in
 //! `arguments.rs`. A test compares the three.
 
 mod work;
@@ -9,22 +9,22 @@ pub(crate) use work::{Allowance, Exceeded, WorkBudget};
 
 use crate::diagnostic::{Diagnostic, Place, code};
 
-/// How much input is accepted; beyond it, an error that names the limit.
+/// How much is read. More is an error that names the limit.
 #[derive(Debug, Clone, Copy)]
 pub struct InputLimits {
-    /// Bytes of all texts of a run.
+    /// Bytes of all texts together.
     pub bytes: usize,
     /// Levels of nesting in one document.
     pub depth: usize,
-    /// Nodes of one text, or of all texts of a baseline: mappings, sequences, scalars, and keys, with those
-    /// that anchors and aliases make.
+    /// Nodes of one text, and of all texts of a baseline together: mappings, sequences, scalars and keys, with those that
+    /// aliases add.
     pub nodes: usize,
     /// Documents in one text.
     pub documents: usize,
-    /// Nodes that anchors keep and that aliases and merge keys add in one text, each 64 bytes of a
-    /// scalar counting as one. Manifests written by people use a handful; a bomb needs millions.
+    /// Nodes that anchors keep, and that aliases and merge keys add, in one text. Each 64 bytes of a scalar count as one.
+    /// Manifests written by people have a handful; a bomb needs millions.
     pub alias_nodes: usize,
-    /// Seconds that kustomize may take for what it builds in one folder.
+    /// Seconds that kustomize may take to build one folder.
     pub build_seconds: u64,
 }
 
@@ -33,8 +33,7 @@ impl InputLimits {
     /// Kubernetes' own objects have some 40 levels.
     pub const DEEPEST: usize = 500;
 
-    /// The limits for a ResourceList, which holds everything at once: previews.yaml, the baseline, and the
-    /// objects of an earlier run.
+    /// The limits for a ResourceList: one text with previews.yaml, the baseline, and the objects of an earlier run.
     #[must_use]
     pub fn of_list() -> Self {
         Self { nodes: 4_000_000, ..Self::default() }
@@ -42,7 +41,7 @@ impl InputLimits {
 }
 
 impl Default for InputLimits {
-    /// Enough for the baseline of a large company, and little enough to stop a file that is made to use up memory.
+    /// Enough for the baseline of a large company, and too little for a file that is made to use up memory.
     fn default() -> Self {
         Self {
             bytes: 64 << 20,
@@ -55,26 +54,25 @@ impl Default for InputLimits {
     }
 }
 
-/// How much output is made of an input; beyond it, an error that names the limit.
+/// How much is made. More is an error that names the limit.
 #[derive(Debug, Clone, Copy)]
 pub struct OutputLimits {
-    /// Rules of routes that are derived, of all previews together, with their matches and backends.
+    /// Derived rules of all previews together, with their matches and backends.
     pub rules: usize,
-    /// Compared pairs: matches of one host and port, of all services together, and Services with the workloads that
-    /// they may select.
+    /// Compared pairs: matches of the same host and port, and Services with workloads that they may select.
     pub pairs: usize,
     /// Work limit for all patches together. Before each patch the object's nodes are charged; each node of the patch
     /// counts four. One object may use a tenth.
     pub patch_nodes: usize,
-    /// Levels of nesting in an object, patches applied.
+    /// Levels of nesting in a patched object.
     pub depth: usize,
-    /// Bytes of all previews together, as text.
+    /// Bytes of the texts of all previews together.
     pub bytes: usize,
 }
 
 impl OutputLimits {
-    /// The largest value of `--max-patch-nodes`. The results of patches stay in memory until all is written: this
-    /// many are some gigabytes, and over a thousand times what a thousand previews need.
+    /// The largest value of `--max-patch-nodes`. The results of patches stay in memory until all is written. This many
+    /// nodes take some gigabytes, and are a thousand times what a thousand previews need.
     pub const MOST_WORK: usize = 100_000_000;
 }
 
@@ -90,7 +88,7 @@ impl Default for OutputLimits {
     }
 }
 
-/// The start of the advice to raise a limit; the rest of the flag follows.
+/// The beginning of every advice to raise a limit.
 pub(crate) const RAISE: &str = "raise --max-";
 
 /// The flags by which limits are raised, for messages.
@@ -129,24 +127,24 @@ pub(crate) fn or_raise(remedy: &str, flag: &str) -> String {
 
 /// The finding that the texts of a run are too large together.
 #[must_use]
-pub fn too_many_bytes(name: &str, budget: &InputLimits) -> Diagnostic {
+pub fn too_many_bytes(name: &str, limits: &InputLimits) -> Diagnostic {
     let message =
-        format!("with {name} the input has more bytes than the limit of {}", budget.bytes);
+        format!("with {name} the input has more bytes than the limit of {}", limits.bytes);
     Diagnostic::new(&code::INPUT_LIMIT, message, raise(flag::INPUT_BYTES))
 }
 
 /// The finding that the texts of a baseline have too many nodes together.
 #[must_use]
-pub fn too_many_nodes(budget: &InputLimits) -> Diagnostic {
+pub fn too_many_nodes(limits: &InputLimits) -> Diagnostic {
     let message =
-        format!("the files of the baseline have more nodes than the limit of {}", budget.nodes);
+        format!("the files of the baseline have more nodes than the limit of {}", limits.nodes);
     Diagnostic::new(&code::INPUT_LIMIT, message, raise(flag::NODES))
 }
 
 /// The finding that a build took too long.
 #[must_use]
-pub fn too_many_seconds(name: &str, budget: &InputLimits) -> Diagnostic {
-    let message = format!("{name} takes more seconds than the limit of {}", budget.build_seconds);
+pub fn too_many_seconds(name: &str, limits: &InputLimits) -> Diagnostic {
+    let message = format!("{name} takes more seconds than the limit of {}", limits.build_seconds);
     let help = format!(
         "check that every server it names answers; if it needs the time, raise {}, or build it \
          yourself and pass the result with `--baseline -`",
@@ -155,13 +153,13 @@ pub fn too_many_seconds(name: &str, budget: &InputLimits) -> Diagnostic {
     Diagnostic::new(&code::INPUT_LIMIT, message, help)
 }
 
-/// The finding that a text goes beyond a limit at this place.
+/// The finding that a text exceeds a limit at this place.
 pub(crate) fn over_limit(place: Place, problem: &str, limit: usize, flag: &str) -> Diagnostic {
     let message = format!("{problem} than the limit of {limit}");
     Diagnostic::new(&code::INPUT_LIMIT, message, raise(flag)).at(place, "limit reached here")
 }
 
-/// Whether a finding says that a text goes beyond the limit of this flag.
+/// Whether a finding says that a text exceeds the limit of this flag.
 pub(crate) fn is_over(finding: &Diagnostic, flag: &str) -> bool {
     finding.code == &code::INPUT_LIMIT && finding.help == raise(flag)
 }

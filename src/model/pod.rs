@@ -39,6 +39,11 @@ pub(crate) fn pod_spec_mut(workload: &mut Node) -> Option<&mut Node> {
     workload.at_mut(template_path(workload))?.get_mut("spec")
 }
 
+/// The containers and init containers of a pod.
+pub(crate) fn containers(pod: &Node) -> impl Iterator<Item = &Node> {
+    ["containers", "initContainers"].into_iter().flat_map(|list| pod.items_at(&[list]))
+}
+
 /// Every image that a workload's pods run or mount, with its place: of containers of all kinds, of
 /// [volumes](https://kubernetes.io/docs/concepts/storage/volumes/#image), and of annotations that make injectors add
 /// or change containers, such as

@@ -1,12 +1,12 @@
-//! ServiceAccounts: the Secrets they name, and the Roles and RoleBindings that give them rights.
+//! Follows ServiceAccounts to the Secrets that they name, and to the Roles and RoleBindings that give them rights.
 //!
-//! A preview gains rights only in its own namespace. Bindings for the whole cluster or in other
-//! namespaces stay with the original, and a warning names them.
+//! Copies of accounts get rights only in their own namespace. Bindings for the whole cluster or in other namespaces are
+//! not copied, and a warning names them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::lacks::{Lack, What};
-use super::needs::{Finder, Needs};
+use super::lacks::What;
+use super::requirements::{Finder, Requirements};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, Reference, Referent};
@@ -14,26 +14,25 @@ use crate::yaml::Node;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
-/// Follows a copied ServiceAccount.
-pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, account: &Id, body: &Node) {
+/// Adds what a copied ServiceAccount requires.
+pub(super) fn follow<'a>(
+    finder: &Finder<'a>,
+    requirements: &mut Requirements<'a>,
+    account: &Id,
+    body: &Node,
+) {
     for list in ["imagePullSecrets", "secrets"] {
-        for secret in body.get(list).map(Node::items).unwrap_or_default() {
-            let Some(name) = secret.text_at(&["name"]) else {
-                continue;
-            };
-            let reference = Reference {
-                referent: Referent::Secret,
-                name: name.to_owned(),
-                optional: false,
-                place: secret.place,
-            };
-            finder.need(needs, account, reference);
+        for secret in body.items_at(&[list]) {
+            let Some(name) = secret.text_at(&["name"]) else { continue };
+            let (referent, name, place) = (Referent::Secret, name.to_owned(), secret.place);
+            let reference = Reference { referent, name, optional: false, place };
+            finder.require(requirements, account, reference);
         }
     }
     let home = account.namespace.as_str();
     for binding in finder.bindings.of(account) {
         if subjects(binding).any(|subject| applies(subject, &account.name, home)) {
-            needs_of_binding(finder, needs, binding);
+            follow_binding(finder, requirements, binding);
         }
     }
     for binding in finder.bindings.elsewhere(account) {
@@ -42,7 +41,7 @@ pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, account: &I
             binding.id,
             rights(binding)
         );
-        needs.findings.push(not_copied(binding, message));
+        requirements.findings.push(not_copied(binding, message));
     }
     for binding in finder.bindings.elsewhere_of_group(home) {
         let message = format!(
@@ -50,11 +49,11 @@ pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, account: &I
             binding.id,
             rights(binding)
         );
-        needs.findings.push(not_copied(binding, message));
+        requirements.findings.push(not_copied(binding, message));
     }
 }
 
-/// The rights that a binding gives, in words: `the rights of ClusterRole view`.
+/// The rights that a binding gives, as text: `the rights of ClusterRole view`.
 fn rights(binding: &Object) -> String {
     let role = |key| binding.node.text_at(&["roleRef", key]).unwrap_or_default();
     let there = match binding.id.namespace.as_str() {
@@ -69,20 +68,21 @@ fn not_copied(binding: &Object, message: String) -> Diagnostic {
     Diagnostic::new(&code::RIGHTS_NOT_COPIED, message, help).at(binding.place(), "not copied")
 }
 
-/// Namespace and name of a ServiceAccount.
+/// The namespace and name of a ServiceAccount.
 type Account<'a> = (&'a str, &'a str);
 
-/// The bindings of the input by the ServiceAccounts of the baseline that they name: there may be
-/// thousands of each.
+/// The bindings of the input, indexed by the ServiceAccounts of the baseline that they name: there may be thousands of
+/// each.
 #[derive(Debug, Default)]
 pub(super) struct Bindings<'a> {
+    /// RoleBindings in the namespace of the account.
     named: BTreeMap<Account<'a>, Vec<&'a Object>>,
-    /// Bindings of groups, which may include every account, by namespace.
+    /// RoleBindings with a group, which may include every account, by namespace.
     of_groups: BTreeMap<&'a str, Vec<&'a Object>>,
-    /// Those for the whole cluster, and in other namespaces.
+    /// Bindings for the whole cluster, and in other namespaces.
     elsewhere: BTreeMap<Account<'a>, Vec<&'a Object>>,
-    /// Of these, the ones for the group of a namespace's accounts, by that namespace. What the groups of all accounts
-    /// or all users may do, those of previews may as well.
+    /// Bindings for the whole cluster and in other namespaces that name the group of a namespace's accounts, by that
+    /// namespace. Accounts of previews are in the groups of all accounts and of all users too.
     elsewhere_of_group: BTreeMap<&'a str, Vec<&'a Object>>,
 }
 
@@ -95,13 +95,13 @@ impl<'a> Bindings<'a> {
         bindings
     }
 
-    /// Adds those that give rights to accounts of a namespace.
+    /// Adds the bindings that give rights to accounts of a namespace.
     fn add(&mut self, catalog: &'a Catalog<'a>, home: &'a str) {
         let user = format!("system:serviceaccount:{home}:");
         let group = format!("system:serviceaccounts:{home}");
-        let (own, others): (Vec<_>, Vec<_>) =
+        let (in_namespace, others): (Vec<_>, Vec<_>) =
             catalog.of_kind(RBAC, "RoleBinding").partition(|binding| binding.id.namespace == home);
-        for binding in own {
+        for binding in in_namespace {
             if subjects(binding).any(|subject| subject.text_at(&["kind"]) == Some("Group")) {
                 self.of_groups.entry(home).or_default().push(binding);
                 continue;
@@ -135,57 +135,58 @@ impl<'a> Bindings<'a> {
         }
     }
 
-    /// Those in its namespace that may apply to an account.
+    /// Bindings in the namespace of an account that may apply to it.
     fn of<'s>(&'s self, account: &'s Id) -> impl Iterator<Item = &'a Object> {
         let (namespace, name) = (account.namespace.as_str(), account.name.as_str());
-        let named = some(self.named.get(&(namespace, name)));
-        named.iter().chain(some(self.of_groups.get(namespace))).copied()
+        let named = self.named.get(&(namespace, name));
+        let of_groups = self.of_groups.get(namespace);
+        named.into_iter().chain(of_groups).flatten().copied()
     }
 
-    /// Those elsewhere that name an account.
-    fn elsewhere<'s>(&'s self, account: &'s Id) -> &'s [&'a Object] {
-        some(self.elsewhere.get(&(account.namespace.as_str(), account.name.as_str())))
+    /// Bindings elsewhere that name an account.
+    fn elsewhere<'s>(&'s self, account: &'s Id) -> impl Iterator<Item = &'a Object> {
+        let bindings = self.elsewhere.get(&(account.namespace.as_str(), account.name.as_str()));
+        bindings.into_iter().flatten().copied()
     }
 
-    /// Those elsewhere that name all accounts of a namespace.
-    fn elsewhere_of_group<'s>(&'s self, namespace: &'s str) -> &'s [&'a Object] {
-        some(self.elsewhere_of_group.get(namespace))
+    /// Bindings elsewhere that name the group of a namespace's accounts.
+    fn elsewhere_of_group<'s>(&'s self, namespace: &'s str) -> impl Iterator<Item = &'a Object> {
+        self.elsewhere_of_group.get(namespace).into_iter().flatten().copied()
     }
 }
 
-fn some<'b, 'a>(bindings: Option<&'b Vec<&'a Object>>) -> &'b [&'a Object] {
-    bindings.map(Vec::as_slice).unwrap_or_default()
-}
-
-fn needs_of_binding<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, binding: &'a Object) {
+/// Adds a RoleBinding, and the Role that it names.
+fn follow_binding<'a>(
+    finder: &Finder<'a>,
+    requirements: &mut Requirements<'a>,
+    binding: &'a Object,
+) {
     let role = binding.node.at(&["roleRef"]);
     let role_name = role.and_then(|role| role.text_at(&["name"])).unwrap_or_default();
     if role.and_then(|role| role.text_at(&["kind"])) == Some("Role") {
         let (group, kind, name) = (RBAC.into(), "Role".into(), role_name.into());
         let wanted = Id { group, kind, namespace: binding.id.namespace.clone(), name };
         match finder.catalog.find(&wanted) {
-            Some(role) => needs.objects.push(role),
-            None => needs.lacks.push(Lack {
-                what: What::Missing(wanted),
-                referrer: binding.id.clone(),
-                place: role.map_or(binding.place(), |role| role.place),
-            }),
+            Some(role) => requirements.objects.push(role),
+            None => {
+                let place = role.map_or(binding.place(), |role| role.place);
+                requirements.lack(What::Missing(wanted), &binding.id, place);
+            }
         }
     }
-    needs.objects.push(binding);
+    requirements.objects.push(binding);
 }
 
 fn subjects(binding: &Object) -> impl Iterator<Item = &Node> {
-    binding.node.get("subjects").map(Node::items).unwrap_or_default().iter()
+    binding.node.items_at(&["subjects"]).iter()
 }
 
-/// Whether a subject of a binding in the baseline's namespace is, or includes, a ServiceAccount of it.
+/// Whether a subject of a binding is, or includes, a ServiceAccount of the binding's namespace.
 fn applies(subject: &Node, account: &str, namespace: &str) -> bool {
     applies_to_some(subject, &BTreeSet::from([account]), namespace)
 }
 
-/// Whether a subject of a binding in the baseline's namespace is, or includes, one of these
-/// ServiceAccounts of it.
+/// Whether a subject of a binding is, or includes, one of these ServiceAccounts of the binding's namespace.
 pub(crate) fn applies_to_some(subject: &Node, accounts: &BTreeSet<&str>, namespace: &str) -> bool {
     let name = subject.text_at(&["name"]).unwrap_or_default();
     match subject.text_at(&["kind"]) {

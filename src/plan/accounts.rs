@@ -1,52 +1,57 @@
-//! Finds objects that grant something to a ServiceAccount by its full name. A copy of the account, in another
-//! namespace, does not get it. Bindings of Roles are handled in `access`.
+//! Warns of objects that grant something to a ServiceAccount by its full name: a copy, in another namespace, does not get
+//! it. `access` handles bindings of Roles.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use super::copied::Copies;
+use super::originals::Originals;
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::{Object, kinds};
 use crate::model::Catalog;
 use crate::yaml::Node;
 
-/// Warns of each such object, once for all accounts of a namespace.
-pub(super) fn check(catalog: &Catalog<'_>, copies: &Copies<'_, '_>, report: &mut Report) {
+/// Warns of each such object once for each namespace.
+pub(super) fn check(catalog: &Catalog<'_>, originals: &Originals<'_, '_>, report: &mut Report) {
     for home in catalog.home.namespaces {
-        check_of(catalog, home, copies, report);
+        check_namespace(catalog, home, originals, report);
     }
 }
 
-/// Warns of those for accounts of a namespace.
-fn check_of(catalog: &Catalog<'_>, home: &str, copies: &Copies<'_, '_>, report: &mut Report) {
-    let accounts = copies.originals().iter().filter(|object| object.is("", "ServiceAccount"));
+/// Warns of objects that name accounts of this namespace.
+fn check_namespace(
+    catalog: &Catalog<'_>,
+    home: &str,
+    originals: &Originals<'_, '_>,
+    report: &mut Report,
+) {
+    let accounts = originals.all().iter().filter(|object| object.is("", "ServiceAccount"));
     let accounts = accounts.filter(|account| account.id.namespace == home);
     let accounts: Vec<&str> = accounts.map(|account| account.id.name.as_str()).collect();
     if accounts.is_empty() {
         return;
     }
-    let marks = [format!("system:serviceaccount:{home}:"), format!("[{home}/")];
+    let prefixes = [format!("system:serviceaccount:{home}:"), format!("[{home}/")];
     for object in catalog.objects().filter(|object| is_custom(object)) {
-        let mut named: BTreeMap<&str, ()> = BTreeMap::new();
-        if object.node.any_text(&|text| marks.iter().any(|mark| text.contains(mark))) {
-            let names = accounts.iter().filter(|name| names(&object.node, home, name));
-            named.extend(names.map(|name| (*name, ())));
-        }
-        let of_field = accounts.iter().filter(|name| is_associated(object, home, name));
-        named.extend(of_field.map(|name| (*name, ())));
+        let has_names =
+            object.node.any_text(&|text| prefixes.iter().any(|prefix| text.contains(prefix)));
+        let is_named = |account: &&&str| {
+            has_names && names(&object.node, home, account) || is_associated(object, home, account)
+        };
+        let named: BTreeSet<&str> = accounts.iter().filter(is_named).copied().collect();
         if !named.is_empty() {
-            report.push(finding(object, home, named.into_keys()));
+            report.push(finding(object, home, named.into_iter()));
         }
     }
 }
 
-/// Whether an object is of a kind that may be about accounts, and of which nothing else is known.
+/// Whether an object is of a custom kind that is not known otherwise, and so may be about accounts.
 fn is_custom(object: &Object) -> bool {
     let (group, kind) = (object.id.group.as_str(), object.id.kind.as_str());
     let is_routing = group.ends_with("k8s.io") || group.ends_with("istio.io");
     group.contains('.') && !is_routing && !kinds::is_policy(group, kind)
 }
 
-/// Whether a text of a tree names an account in full, as Kubernetes, Google Cloud and those who trust tokens write it.
+/// Whether a text of a tree has the full name of an account, as Kubernetes and those who trust its tokens write it, or as
+/// Google Cloud does.
 fn names(node: &Node, home: &str, account: &str) -> bool {
     let full = [format!("system:serviceaccount:{home}:{account}"), format!("[{home}/{account}]")];
     node.any_text(&|text| {
@@ -59,7 +64,7 @@ fn names(node: &Node, home: &str, account: &str) -> bool {
     })
 }
 
-/// Whether an association of EKS is of an account, in the form of one of AWS' own controllers or Crossplane's.
+/// Whether an object is an association of EKS for this account, as a controller of AWS or Crossplane has them.
 fn is_associated(object: &Object, home: &str, account: &str) -> bool {
     let spec = |keys: &[&str]| {
         let node = object.node.get("spec").and_then(|spec| spec.at(keys))?;

@@ -1,12 +1,11 @@
 //! The plan of one preview.
 //!
-//! A preview has a [`Room`] for each namespace of the baseline of which it copies something.
+//! A preview has a namespace of its own for each namespace of the baseline from which it copies something: a [`Room`].
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::changes::Changes;
-use super::few::Few;
 use crate::kube::Object;
 use crate::model::{Catalog, Service, ServiceName};
 use crate::spec::{Config, Preview};
@@ -16,24 +15,24 @@ use crate::yaml::scalar::is_safe_plain;
 /// The plan of one preview: its namespaces, copies and aliases.
 #[derive(Debug, Clone)]
 pub struct Environment<'a> {
-    /// What the user wrote.
+    /// The item of `spec.previews`.
     pub preview: &'a Preview,
-    /// Its index in `spec.previews`.
+    /// The index of that item.
     pub index: usize,
-    /// Its name.
+    /// The name of that item.
     pub name: &'a str,
-    /// Its namespaces, in the order of those of the baseline.
+    /// Its namespaces, sorted by those of the baseline.
     pub rooms: Vec<Room<'a>>,
-    /// The namespace of the baseline with the first service that the preview names. Suites run in the room for it.
+    /// The baseline namespace of the first service that the preview names. Suites run in its room.
     pub first: &'a str,
     /// The domain of the cluster.
     pub domain: &'a str,
-    /// Services that have a copy: those it names, and those that select one of the same workloads.
+    /// Services that have a copy: those that the preview names, and those that select one of the same workloads.
     pub affected: BTreeSet<ServiceName<'a>>,
-    /// Copies, in the order of identity, still in the baseline's namespace.
+    /// Copies, in the order of identity. Their bodies still have the namespace of the baseline.
     pub copies: Vec<Copied<'a>>,
-    /// Names that must lead to the baseline, sorted and unique. With `dependencies: all`, only those that are not
-    /// services of the input.
+    /// Names that must lead to the baseline, sorted and unique. With `dependencies: all`, services of the input are
+    /// left out: [`Plan::aliases`](super::Plan::aliases) adds them all.
     pub aliases: Vec<Alias<'a>>,
 }
 
@@ -42,25 +41,25 @@ pub struct Environment<'a> {
 pub struct Room<'a> {
     /// The namespace of the baseline whose objects are copied into it.
     pub baseline: &'a str,
-    /// Its name.
+    /// The name of this namespace.
     pub namespace: String,
-    /// Other namespaces with declared hosts; with `dependencies: found` also those that texts name.
+    /// Other namespaces that its pods call: those of declared hosts, with `dependencies: found` also of hosts in texts.
     pub other_namespaces: BTreeSet<String>,
     /// Whether the baseline's Sidecar for all pods is among the copies.
     pub keeps_sidecar: bool,
 }
 
-/// A name that leads from a preview to the baseline. Those of services have the order of their objects.
+/// A name in a preview that leads to a service of the baseline. Those of services sort as their objects do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Alias<'a> {
-    /// Of an unaffected service.
+    /// The name of an unaffected service of the input.
     Service(&'a Service<'a>),
-    /// Of a service that is declared, or that an object of the input makes, and that is not in the input itself.
+    /// The name of a service that the input lacks: one that is declared, or that an object of the input makes.
     Declared(ServiceName<'a>),
 }
 
 impl<'a> Alias<'a> {
-    /// The name, and the namespace of the baseline that it leads to.
+    /// The name and baseline namespace of the service.
     pub fn name(self) -> ServiceName<'a> {
         match self {
             Self::Service(service) => service.id(),
@@ -69,29 +68,28 @@ impl<'a> Alias<'a> {
     }
 }
 
-/// An object that is copied.
+/// A copy of an object of the baseline.
 #[derive(Debug, Clone)]
 pub struct Copied<'a> {
-    /// The object of the baseline.
+    /// The object that is copied.
     pub original: &'a Object,
-    /// The namespace of the baseline whose room it is copied into: its own, unless it applies to all namespaces.
+    /// The baseline namespace of the room that it is copied into: the original's, unless that applies to all namespaces.
     pub home: &'a str,
-    /// Its body.
+    /// How its body comes from the original's.
     pub body: Body<'a>,
-    /// The services it is copied for, by the name the user knows.
+    /// The services for which it is copied.
     pub owners: Owners<'a>,
 }
 
 /// Names of services, sorted and unique.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Owners<'a>(Few<ServiceName<'a>>);
+pub struct Owners<'a>(Vec<ServiceName<'a>>);
 
 impl<'a> Owners<'a> {
     /// Adds a name.
     pub fn insert(&mut self, name: ServiceName<'a>) {
         if let Err(index) = self.0.binary_search(&name) {
-            self.0.push(name);
-            self.0[index..].rotate_right(1);
+            self.0.insert(index, name);
         }
     }
 
@@ -113,13 +111,13 @@ impl<'a> Owners<'a> {
     }
 }
 
-/// The body of a copy. A thousand previews are planned before the first is written, so it is not made before it is
-/// written.
+/// How the body of a copy comes from the original's. The body itself is made when it is written: a thousand previews
+/// are planned before the first is, and would fill the memory.
 #[derive(Debug, Clone)]
 pub enum Body<'a> {
-    /// The original's.
+    /// The same.
     Original,
-    /// The original's with the changes that a preview makes to it.
+    /// With the changes of the preview.
     Changed(Changes<'a>),
 }
 
@@ -130,7 +128,7 @@ impl<'a> Copied<'a> {
         Self { original, home: &original.id.namespace, body: Body::Original, owners }
     }
 
-    /// Its body, all changes made.
+    /// The body, with all changes made.
     #[must_use]
     pub fn node(&self) -> Cow<'_, Node> {
         match &self.body {
@@ -165,28 +163,28 @@ impl<'a> Environment<'a> {
         env
     }
 
-    /// Whether [marks](crate::yaml::mark) can replace its name and namespaces: each must be quoted exactly where
-    /// letters are. A name that begins with a digit, or that is a boolean, is not.
+    /// Whether [marks](crate::yaml::mark) can stand for its name and namespaces. YAML must quote a name exactly where it
+    /// quotes a mark, so a name that begins with a digit or that is a boolean is out.
     pub(crate) fn takes_marks(&self) -> bool {
-        let is_word =
+        let is_plain =
             |name: &str| is_safe_plain(name) && name.starts_with(|c: char| c.is_ascii_alphabetic());
-        is_word(self.name) && self.rooms.iter().all(|room| is_word(&room.namespace))
+        is_plain(self.name) && self.rooms.iter().all(|room| is_plain(&room.namespace))
     }
 
-    /// Its room for a namespace of the baseline, where it has one.
+    /// The room for a namespace of the baseline, if something of that is copied.
     #[must_use]
     pub fn find_room(&self, baseline: &str) -> Option<&Room<'a>> {
         let at = self.rooms.binary_search_by_key(&baseline, |room| room.baseline).ok()?;
         Some(&self.rooms[at])
     }
 
-    /// Its room for a namespace of the baseline of which it copies something.
+    /// The room for a namespace of the baseline from which something is copied.
     #[must_use]
     pub fn room(&self, baseline: &str) -> &Room<'a> {
         self.find_room(baseline).expect("what is copied has a room")
     }
 
-    /// Its room in which suites run.
+    /// The room in which suites run.
     #[must_use]
     pub fn first_room(&self) -> &Room<'a> {
         self.room(self.first)
@@ -211,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn owners_are_in_order_and_each_there_once() {
+    fn owners_are_sorted_and_unique() {
         let mut owners = Owners::default();
         let of = |name| ServiceName { name, namespace: "shop" };
         for name in ["b", "b", "d", "a", "c", "d", "a"] {

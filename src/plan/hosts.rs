@@ -1,10 +1,8 @@
-//! Host names that copies call: which services of the baseline need an alias in the preview.
+//! Finds host names in texts of objects: previews need an alias for each service of the baseline that copies call.
 //!
-//! Looked for in env values and commands of the copied pods, those of probes and hooks too, and in the data of copied
-//! ConfigMaps and Secrets. A bare word that happens to be a Service's name counts: one alias too many does no harm, one
-//! too few breaks a call.
+//! The texts are values of variables and commands of pods, with those of probes and hooks, and the data of ConfigMaps and
+//! Secrets. Every word that is the name of a Service counts: an alias too many does no harm, one too few breaks a call.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use smallvec::SmallVec;
@@ -14,29 +12,22 @@ use crate::kube::decoded;
 use crate::model::{Catalog, Service, ServiceName, pod_spec};
 use crate::yaml::{Data, Node};
 
-/// The meaning of a word as a host in a namespace of the baseline.
+/// A host in the cluster, as a pod of some namespace of the baseline resolves it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Host<'a> {
-    /// A service of the namespace, by its short name.
+    /// A service of that namespace.
     Service(&'a Service<'a>),
-    /// A service of the namespace that something of the input makes in the cluster.
+    /// A service of that namespace that an object of the input makes in the cluster.
     Made(ServiceName<'a>),
-    /// Something in another namespace.
+    /// A host in this other namespace.
     Namespace(String),
-    /// A single pod behind a headless service.
-    Pod {
-        /// The pod's name.
-        pod: String,
-        /// The service.
-        service: ServiceName<'a>,
-        /// Where it is named.
-        place: Place,
-    },
+    /// A single pod behind a headless service of that namespace, and where the text is.
+    Pod { pod: String, service: ServiceName<'a>, place: Place },
 }
 
 impl<'a> Host<'a> {
-    /// Resolves a word for a pod of the namespace `home`; `None` if it is not a host in the cluster. An unknown word
-    /// of two labels names a namespace if it `is_host`.
+    /// Resolves a word for a pod of the namespace `home`; `None` if it is no host in the cluster. Of an unknown word with
+    /// two labels, the second is a namespace if `is_host`.
     pub(super) fn of(
         catalog: &'a Catalog<'a>,
         namespaces: &BTreeSet<&str>,
@@ -52,7 +43,7 @@ impl<'a> Host<'a> {
         }
         let elsewhere =
             |namespace: &str| (namespace != home).then(|| Self::Namespace(namespace.to_owned()));
-        // A pod has one label more than its service.
+        // `service.namespace.svc`, or `pod.service.namespace.svc`.
         let full = labels[2..].iter().take(2).position(|label| *label == "svc");
         match (full, &labels[..]) {
             (Some(index), _) => elsewhere(labels[index + 1]),
@@ -72,7 +63,7 @@ impl<'a> Host<'a> {
     }
 }
 
-/// The finding that a pod of the baseline is called by a name that a preview does not know.
+/// The finding that a pod of the baseline is called by a name that does not resolve in a preview.
 pub(super) fn pod_host(pod: &str, service: ServiceName<'_>, place: Place) -> Diagnostic {
     let home = service.namespace;
     let message =
@@ -85,13 +76,13 @@ pub(super) fn pod_host(pod: &str, service: ServiceName<'_>, place: Place) -> Dia
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Word<'w> {
     pub(super) text: &'w str,
-    /// It is written where a host is: no key, no part of a path.
+    /// It stands where a host does: it is no key and no part of a path.
     pub(super) is_host: bool,
-    /// It is of a Secret, whose text must not be shown.
+    /// It is part of a Secret and must not be shown.
     pub(super) is_secret: bool,
 }
 
-/// What runs inside a container. The kubelet itself makes the requests of other probes and hooks, from outside.
+/// The fields of a container with commands that run in it. For other probes and hooks the kubelet makes a request.
 pub(super) const RUN_INSIDE: [&[&str]; 7] = [
     &["args"],
     &["command"],
@@ -102,19 +93,20 @@ pub(super) const RUN_INSIDE: [&[&str]; 7] = [
     &["lifecycle", "preStop", "exec", "command"],
 ];
 
-/// Calls `take` with each word of a workload, ConfigMap or Secret that could be a host name.
+/// Calls `take` with each word that could be a host name in a workload, ConfigMap or Secret, or in an object for which an
+/// operator injects programs.
 pub(super) fn find(body: &Node, mut take: impl FnMut(Word<'_>, Place)) {
     let Some(pod) = pod_spec(body) else {
         let data = |field| body.get(field).map(Node::entries).unwrap_or_default().iter();
         match body.text_at(&["kind"]) {
             Some("ConfigMap") => data("data").for_each(|(_, node)| words_of(node, &mut take)),
             Some("Secret") if body.get("sops").is_none() => {
-                let plain = data("stringData")
-                    .filter_map(|(_, node)| Some((Cow::Borrowed(node.text()?), node.place)));
-                let coded = data("data")
-                    .filter_map(|(_, node)| Some((Cow::Owned(decoded(node)?), node.place)));
-                for (text, place) in plain.chain(coded) {
-                    words(&text, true, |word| take(word, place));
+                for (_, node) in data("stringData") {
+                    words(node.text().unwrap_or_default(), true, |word| take(word, node.place));
+                }
+                for (_, node) in data("data") {
+                    let text = decoded(node).unwrap_or_default();
+                    words(&text, true, |word| take(word, node.place));
                 }
             }
             _ if is_injected(body) => {
@@ -125,17 +117,17 @@ pub(super) fn find(body: &Node, mut take: impl FnMut(Word<'_>, Place)) {
         return;
     };
     for list in ["containers", "initContainers", "ephemeralContainers"] {
-        for container in pod.get(list).map(Node::items).unwrap_or_default() {
+        for container in pod.items_at(&[list]) {
             let fields = RUN_INSIDE.iter().filter_map(|path| container.at(path));
-            // Values only: a variable may well be named after a service that it does not call.
-            let env = container.get("env").map(Node::items).unwrap_or_default();
-            let values = env.iter().filter_map(|variable| variable.get("value"));
+            // Values only: the name of a variable may contain that of a service without a call to it.
+            let env = container.items_at(&["env"]).iter();
+            let values = env.filter_map(|variable| variable.get("value"));
             fields.chain(values).for_each(|node| words_of(node, &mut take));
         }
     }
 }
 
-/// Whether an object is one by which an operator puts programs into pods, or tells them where others are.
+/// Whether an object is of Dapr or OpenTelemetry, whose operators put programs into pods and tell them hosts to call.
 fn is_injected(body: &Node) -> bool {
     let version = body.text_at(&["apiVersion"]).unwrap_or_default();
     ["dapr.io/", "opentelemetry.io/"].iter().any(|group| version.starts_with(group))
@@ -166,8 +158,8 @@ pub(super) fn words(text: &str, is_secret: bool, mut take: impl FnMut(Word<'_>))
     }
 }
 
-/// Whether a word is where a host is written, judging by the text around it. In a Secret this must be certain: other
-/// words could be passwords, and would be written into a Sidecar.
+/// Whether the text around a word shows that a host stands there. In a Secret this must be certain: the word could be a
+/// password, and hosts are written into a Sidecar.
 fn stands_as_host(before: &str, behind: &str, is_secret: bool) -> bool {
     let in_url = before.ends_with("//") || before.ends_with('@');
     if is_secret {
@@ -188,13 +180,13 @@ mod tests {
     use super::*;
 
     fn hosts(text: &str, is_secret: bool) -> Vec<String> {
-        let mut found = Vec::new();
+        let mut hosts = Vec::new();
         words(text, is_secret, |word| {
             if word.is_host && word.text.contains('.') {
-                found.push(word.text.to_owned());
+                hosts.push(word.text.to_owned());
             }
         });
-        found
+        hosts
     }
 
     #[test]

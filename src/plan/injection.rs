@@ -1,8 +1,7 @@
-//! Checks that pods of previews get the sidecar that routing in a preview needs.
+//! Checks that pods of previews get the sidecar that routing needs.
 //!
-//! Previews have the labels of the baseline's Namespace, and the webhooks of Istio's
-//! `istio-discovery/templates/mutatingwebhook.yaml` define their meaning. A label with a variable of Flux means
-//! nothing before it is substituted.
+//! Previews have the labels of the baseline's Namespace. The webhooks in Istio's
+//! `istio-discovery/templates/mutatingwebhook.yaml` define their meaning.
 //! See <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/>.
 
 use super::Plan;
@@ -14,22 +13,22 @@ use crate::model::{pod_labels, pod_spec};
 use crate::spec::Config;
 use crate::yaml::Node;
 
-/// What a Namespace says of injection.
+/// What a Namespace says about injection.
 enum Said<'a> {
     /// Pods get a sidecar.
     On,
-    /// Pods get none, whatever they say themselves: of its label, that has this value.
+    /// Pods get none, whatever they say themselves. Holds the value of the label.
     Off(&'a str),
-    /// This variable, whose value is not known, decides.
+    /// A variable of Flux decides, and its value is not known. Holds the text of the label.
     Unknown(&'a str),
-    /// Nothing: pods that ask for a sidecar get one.
+    /// Pods that ask for a sidecar get one.
     Nothing,
 }
 
 impl<'a> Said<'a> {
     fn by(namespace: &'a Object, config: &'a Config) -> Self {
         match namespace.label(INJECTION).map(|label| value(label, namespace, config)) {
-            // The revision does not count beside it.
+            // The label of injection takes precedence over the revision.
             Some(Ok("enabled")) => Self::On,
             Some(Ok(other)) => Self::Off(other),
             Some(Err(variable)) => Self::Unknown(variable),
@@ -39,7 +38,8 @@ impl<'a> Said<'a> {
     }
 }
 
-/// The value of a label. Where a variable stands in it, that is known if `spec.flux` lists it; else the label as it is.
+/// The value of a label, or the value in `spec.flux` if the label is a variable of Flux. Without a value, the label is the
+/// error.
 fn value<'a>(label: &'a str, namespace: &Object, config: &'a Config) -> Result<&'a str, &'a str> {
     if !mentions_variable(label) || is_literal(&namespace.node) {
         return Ok(label);
@@ -50,8 +50,7 @@ fn value<'a>(label: &'a str, namespace: &Object, config: &'a Config) -> Result<&
     values.and_then(|values| values.text_at(&[name?])).ok_or(label)
 }
 
-/// Warns where pods of previews may run without a sidecar.
-/// `originals` are those of the namespace `home`.
+/// Warns if pods of previews may run without a sidecar. `originals` are the copied objects of the namespace `home`.
 pub(super) fn check(plan: &Plan<'_>, home: &str, originals: &[&Object]) -> Option<Diagnostic> {
     let Some(namespace) = plan.catalog.namespace(home) else {
         let is_sure = plan.routing.mesh.is_empty() || all_ask(originals);
@@ -88,7 +87,7 @@ pub(super) fn check(plan: &Plan<'_>, home: &str, originals: &[&Object]) -> Optio
 
 const WITHOUT: &str = "pods of previews may run without a sidecar, and then nothing routes to them";
 
-/// The warning that the Namespace is not in the input, with what may follow from that.
+/// The warning that the Namespace is not in the input, with what may follow.
 pub(super) fn missing(plan: &Plan<'_>, home: &str, follows: Option<&str>) -> Diagnostic {
     let mut message =
         format!("the Namespace `{home}` is not in the input, so nothing is known of its labels");
@@ -100,7 +99,7 @@ pub(super) fn missing(plan: &Plan<'_>, home: &str, follows: Option<&str>) -> Dia
     plan.config.finding(&code::NAMESPACE_MISSING, field, message, help)
 }
 
-/// Whether every pod asks for a sidecar itself.
+/// Whether the pods of every workload ask for a sidecar themselves.
 pub(super) fn all_ask(originals: &[&Object]) -> bool {
     let asks =
         |labels: &Node| labels.text_at(&[INJECT]) == Some("true") || labels.get(REVISION).is_some();

@@ -1,5 +1,5 @@
-//! Findings about objects that copies need and cannot have: one for each object, however many copies and previews
-//! need it.
+//! Reports objects that copies need and cannot have: one finding for each object, however many copies and previews need
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,84 +9,60 @@ use crate::kube::makers::{self, Certainty, Made};
 use crate::kube::{Id, Object, names};
 use crate::model::{Catalog, ServiceName};
 
-/// How many places are shown, and how many objects that need something are named.
+/// How many places a finding shows, and how many objects it names.
 const SHOWN: usize = 5;
-/// For how many missing objects the makers are looked up.
+/// Makers are looked up for this many findings. Each look-up goes through all of them.
 const LOOKED_UP: usize = 100;
 
 /// Something that a copy needs and cannot have.
 #[derive(Debug, Clone)]
-pub(super) struct Lack<'a> {
-    pub(super) what: What<'a>,
-    /// Who needs it.
+pub(super) struct Lack {
+    pub(super) what: What,
+    /// The object that needs it.
     pub(super) referrer: Id,
-    /// Where it is named.
+    /// Where that names it.
     pub(super) place: Place,
 }
 
-/// What is lacking.
+/// What a copy cannot have, and why.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum What<'a> {
-    /// An object that is not in the input.
+pub(super) enum What {
+    /// An object that the input lacks.
     Missing(Id),
-    /// Volumes of a claim, or the content of one: a preview has no storage of its own.
+    /// A claim, or the source of its content: a preview has no storage of its own.
     Claim(Id),
-    /// A device: the volume of this name is an empty directory in a copy.
+    /// The volume with this name as a device: in a copy it is an empty directory.
     Device(String),
-    /// An object that is encrypted with SOPS.
-    Encrypted(ByNumber<'a>),
-    /// The Secret of this name, which comes of an object that is sealed for its namespace.
-    Sealed(ByNumber<'a>, String),
+    /// An object that SOPS has encrypted.
+    Encrypted(Id),
+    /// The Secret with this name: the object with this identity makes it, and is sealed for its namespace.
+    Sealed(Id, String),
 }
 
-/// An object in the order of the input.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ByNumber<'a>(pub(super) &'a Object);
-
-impl Ord for ByNumber<'_> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.number.cmp(&other.0.number)
-    }
-}
-
-impl PartialOrd for ByNumber<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for ByNumber<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for ByNumber<'_> {}
-
-/// Everything that is lacking, with those that need it.
+/// Everything that copies cannot have, with the objects that need it.
 #[derive(Debug, Default)]
-pub(super) struct Lacks<'a>(BTreeMap<What<'a>, Need<'a>>);
+pub(super) struct Lacks<'a>(BTreeMap<What, NeededBy<'a>>);
 
-/// Who needs something.
+/// The objects that need something.
 #[derive(Debug, Default)]
-struct Need<'a> {
+struct NeededBy<'a> {
     referrers: BTreeMap<Place, Id>,
     /// The services for which the referrers are copied.
     owners: BTreeSet<ServiceName<'a>>,
 }
 
 impl<'a> Lacks<'a> {
-    pub(super) fn add(&mut self, lack: &Lack<'a>, owners: &Owners<'a>) {
-        let need = self.0.entry(lack.what.clone()).or_default();
-        need.referrers.entry(lack.place).or_insert_with(|| lack.referrer.clone());
-        need.owners.extend(owners.names());
+    pub(super) fn add(&mut self, lack: &Lack, owners: &Owners<'a>) {
+        let needed_by = self.0.entry(lack.what.clone()).or_default();
+        needed_by.referrers.entry(lack.place).or_insert_with(|| lack.referrer.clone());
+        needed_by.owners.extend(owners.names());
     }
 
     pub(super) fn absorb(&mut self, other: Self) {
-        for (what, need) in other.0 {
+        for (what, needed_by) in other.0 {
             let all = self.0.entry(what).or_default();
-            all.referrers.extend(need.referrers);
-            all.owners.extend(need.owners);
+            all.referrers.extend(needed_by.referrers);
+            all.owners.extend(needed_by.owners);
         }
     }
 
@@ -94,15 +70,16 @@ impl<'a> Lacks<'a> {
         self.0.is_empty()
     }
 
-    /// One finding for each. Probable makers are looked up among `makers`, but not for thousands.
+    /// A finding for each thing that is lacking, with those of `makers` that may make it.
     pub(super) fn findings(
         &self,
         catalog: &Catalog<'_>,
         makers: &[&Object],
     ) -> impl Iterator<Item = Diagnostic> {
-        self.0.iter().enumerate().map(move |(index, (what, need))| {
+        self.0.iter().enumerate().map(move |(index, (what, needed_by))| {
             let makers = if index < LOOKED_UP { makers } else { &[] };
             let makers_of = |wanted: &Id| makers::makers(makers.iter().copied(), wanted);
+            let object = |id: &Id| catalog.find(id).expect("it was found in the catalogue");
             match what {
                 What::Missing(wanted) => {
                     let is_meant = |object: &&Object| {
@@ -111,53 +88,51 @@ impl<'a> Lacks<'a> {
                     };
                     let mut all = catalog.of_kind(&wanted.group, &wanted.kind);
                     let renamed = all.find(is_meant).map(|object| object.id.name.as_str());
-                    need.missing(wanted, renamed, &makers_of(wanted))
+                    needed_by.missing(wanted, renamed, &makers_of(wanted))
                 }
-                What::Claim(wanted) => need.claim(wanted, &makers_of(wanted)),
-                What::Device(name) => need.device(name),
-                What::Encrypted(object) => need.encrypted(object.0),
-                What::Sealed(object, name) => need.sealed(object.0, name),
+                What::Claim(wanted) => needed_by.claim(wanted, &makers_of(wanted)),
+                What::Device(name) => needed_by.device(name),
+                What::Encrypted(id) => needed_by.encrypted(object(id)),
+                What::Sealed(id, name) => needed_by.sealed(object(id), name),
             }
         })
     }
 }
 
-/// Points to those who probably make it.
+/// Adds the places of objects that may make it to a finding.
 fn also_by(finding: Diagnostic, made: &[Made<'_>]) -> Diagnostic {
     let made = made.iter().take(SHOWN);
     made.fold(finding, |finding, made| finding.also(made.by.place(), made.label()))
 }
 
-impl Need<'_> {
-    /// Those who need it, in the order of their places, and whether they are several.
-    fn names(&self) -> (String, bool) {
+impl NeededBy<'_> {
+    /// The objects that need it in the order of their places, with one of two verbs: for one object, or for several.
+    fn subject(&self, verb: &str, plural: &str) -> String {
         let mut seen = BTreeSet::new();
         let names = self.referrers.values().filter(|id| seen.insert(*id));
         let names: Vec<String> = names.map(Id::to_string).collect();
-        let text = match &names[..] {
-            [first, second] => format!("{first} and {second}"),
-            names => first_of(SHOWN, ", ", names),
-        };
-        (text, names.len() > 1)
+        match &names[..] {
+            [name] => format!("{name} {verb}"),
+            [first, second] => format!("{first} and {second} {plural}"),
+            names => format!("{} {plural}", first_of(SHOWN, ", ", names)),
+        }
     }
 
-    /// Points to the first places.
+    /// Adds the first places to a finding.
     fn at(&self, finding: Diagnostic, label: &str) -> Diagnostic {
-        let mut places = self.referrers.keys().take(SHOWN);
-        let finding = finding.at(places.next().copied().unwrap_or_default(), label);
-        places.fold(finding, |finding, place| finding.also(*place, "needed here as well"))
+        finding.at_all(self.referrers.keys().copied().take(SHOWN), label, "needed here as well")
     }
 
-    /// `renamed` is an object that had the name before kustomize gave it another one.
+    /// The finding about an object that the input lacks. `renamed` is the present name of one that had this name before
+    /// kustomize renamed it.
     fn missing(
         &self,
         Id { group, kind, name, .. }: &Id,
         renamed: Option<&str>,
         makers: &[Made<'_>],
     ) -> Diagnostic {
-        let (names, are_several) = self.names();
-        let need = if are_several { "need" } else { "needs" };
-        let message = format!("{names} {need} {kind} {name}, which is not in the input");
+        let subject = self.subject("needs", "need");
+        let message = format!("{subject} {kind} {name}, which is not in the input");
         let pass = match kind.as_str() {
             "ConfigMap" => {
                 "pass the file that holds it with --baseline, or list it under spec.external.configMaps".to_owned()
@@ -193,14 +168,13 @@ impl Need<'_> {
         also_by(finding, makers)
     }
 
+    /// The finding about a claim.
     fn claim(&self, Id { kind, name, .. }: &Id, makers: &[Made<'_>]) -> Diagnostic {
-        let (names, are_several) = self.names();
-        let verb = if are_several { "use" } else { "uses" };
         let owners: Vec<String> = self.owners.iter().map(|owner| format!("`{owner}`")).collect();
         let owners = first_of(SHOWN, ", ", owners);
         let finding = Diagnostic::new(
             &code::VOLUME_CLAIM,
-            format!("{names} {verb} {kind} {name}"),
+            format!("{} {kind} {name}", self.subject("uses", "use")),
             format!(
                 "set `volumes: empty` for {owners} in spec.services to give previews an empty directory instead"
             ),
@@ -212,13 +186,13 @@ impl Need<'_> {
         }
     }
 
+    /// The finding about a device.
     fn device(&self, name: &str) -> Diagnostic {
-        let (names, are_several) = self.names();
-        let verb = if are_several { "use" } else { "uses" };
         let finding = Diagnostic::new(
             &code::VOLUME_CLAIM,
             format!(
-                "{names} {verb} the volume `{name}` as a device, and its copy has an empty directory there"
+                "{} the volume `{name}` as a device, and its copy has an empty directory there",
+                self.subject("uses", "use")
             ),
             "a directory is mounted and is no device: let a patch take `volumeDevices` away in previews, or leave \
              `volumes: empty` out where a template makes the claim",
@@ -226,12 +200,8 @@ impl Need<'_> {
         self.at(finding, "no device in a copy")
     }
 
-    fn which_need(&self) -> String {
-        let (names, are_several) = self.names();
-        format!("which {names} {}", if are_several { "need" } else { "needs" })
-    }
-
-    /// SOPS seals the metadata with the data, and what a generator took from an encrypted file is the ciphertext.
+    /// The finding about an encrypted object. SOPS authenticates the metadata with the data, and a generator takes the
+    /// ciphertext of an encrypted file.
     fn encrypted(&self, object: &Object) -> Diagnostic {
         let (way, list) = match object.id.kind.as_str() {
             "ConfigMap" => ("", "configMaps"),
@@ -243,7 +213,11 @@ impl Need<'_> {
         };
         let finding = Diagnostic::new(
             &code::UNMOVABLE_SECRET,
-            format!("{}, {}, is encrypted with SOPS", object.id, self.which_need()),
+            format!(
+                "{}, which {}, is encrypted with SOPS",
+                object.id,
+                self.subject("needs", "need")
+            ),
             format!(
                 "{way}create it in every preview by other means and list `{}` under spec.external.{list}",
                 object.id.name
@@ -252,10 +226,15 @@ impl Need<'_> {
         finding.at(object.place(), label)
     }
 
+    /// The finding about a Secret that a sealed object makes.
     fn sealed(&self, object: &Object, name: &str) -> Diagnostic {
         let finding = Diagnostic::new(
             &code::UNMOVABLE_SECRET,
-            format!("{}, {}, is sealed for its namespace", object.id, self.which_need()),
+            format!(
+                "{}, which {}, is sealed for its namespace",
+                object.id,
+                self.subject("needs", "need")
+            ),
             format!(
                 "use an ExternalSecret, or create it in every preview by other means and list `{name}` under \
                  spec.external.secrets"

@@ -1,5 +1,5 @@
-//! Checks that the pods of previews, and those that call them, are in the mesh that routes requests to copies, and
-//! that this is the mesh in spec.routing.dataPlane.
+//! Checks that the pods of previews, and those that call them, are in the mesh of spec.routing.dataPlane: it routes
+//! requests to copies.
 
 use super::injection::{self, all_ask, missing};
 use super::{Plan, callers};
@@ -9,18 +9,18 @@ use crate::kube::meta::mentions_variable;
 use crate::model::mesh::{DATA_PLANE_MODE, INJECTION, asks_for_sidecar, injects, is_ambient};
 use crate::model::{Catalog, Mesh, pod_labels, pod_spec};
 
-/// Where the mesh is named.
+/// The field that names the mesh.
 const DATA_PLANE: &str = "spec.routing.dataPlane";
 
-/// Reports it, once for all previews of a plan.
+/// Reports pods that are not in the mesh, once for all previews. `originals` are the copied objects.
 pub(super) fn check(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) {
     let homes = plan.catalog.home.namespaces;
     for home in homes {
         let is_used = plan.environments.iter().any(|env| env.find_room(home).is_some());
         if is_used || homes.len() == 1 {
-            let own = originals.iter().filter(|object| object.id.namespace == *home);
-            let own: Vec<&Object> = own.copied().collect();
-            report.extend(of_namespace(plan, home, &own));
+            let of_home = originals.iter().filter(|object| object.id.namespace == *home);
+            let of_home: Vec<&Object> = of_home.copied().collect();
+            report.extend(of_namespace(plan, home, &of_home));
         }
     }
     callers::check(plan, originals, report);
@@ -42,8 +42,8 @@ fn of_namespace(plan: &Plan<'_>, home: &str, originals: &[&Object]) -> Option<Di
 const WITHOUT_PROXY: &str =
     "pods of previews may run outside of the mesh, and then nothing routes to them";
 
-/// The contradiction that the Namespace is in ambient mode. Where it has sidecars injected as well, or every pod asks for
-/// one, these count; a variable may stand for either.
+/// The finding that the Namespace is in ambient mode, although dataPlane is `sidecar`. Injection takes precedence, whether
+/// the Namespace or every pod asks for it; a variable may ask for it too.
 fn without_sidecars(
     plan: &Plan<'_>,
     namespace: &Object,
@@ -61,7 +61,7 @@ fn without_sidecars(
     Some(contradiction(plan, message, help, label.place))
 }
 
-/// Where the baseline is not, or not surely, in ambient mode.
+/// The finding that pods of a namespace are not in ambient mode, or may not be.
 /// See <https://istio.io/latest/docs/ambient/usage/add-workloads/>.
 fn of_ambient(plan: &Plan<'_>, home: &str, originals: &[&Object]) -> Option<Diagnostic> {
     let mut pods = originals.iter().filter(|object| pod_spec(&object.node).is_some());
@@ -71,10 +71,10 @@ fn of_ambient(plan: &Plan<'_>, home: &str, originals: &[&Object]) -> Option<Diag
         let help = "leave dataPlane out, or take the label of injection off the Namespace";
         return Some(contradiction(plan, message, help, label.place));
     }
-    // Whose Namespace says nothing of injection, or switches it off.
     let sidecar = pods.find_map(|object| Some((object, asks_for_sidecar(&object.node)?)));
-    let off = namespace.is_some_and(|one| one.label(INJECTION).is_some());
-    if let Some((object, label)) = sidecar.filter(|_| !off) {
+    // If the Namespace switches injection off, labels of its pods do not count.
+    let is_off = namespace.is_some_and(|one| one.label(INJECTION).is_some());
+    if let Some((object, label)) = sidecar.filter(|_| !is_off) {
         let message = format!(
             "pods of {} have a sidecar, and dataPlane is `ambient`: it would not find the names of the baseline",
             object.id
@@ -83,11 +83,8 @@ fn of_ambient(plan: &Plan<'_>, home: &str, originals: &[&Object]) -> Option<Diag
                     previews";
         return Some(contradiction(plan, message, help, label.place));
     }
-    let namespace = match namespace {
-        Some(namespace) => namespace,
-        None => return Some(missing(plan, home, None)),
-    };
-    if is_ambient(namespace).is_some() || is_said_by_pods(plan.catalog, home) {
+    let Some(namespace) = namespace else { return Some(missing(plan, home, None)) };
+    if is_ambient(namespace).is_some() || all_pods_ask(plan.catalog, home) {
         return None;
     }
     let message = format!(
@@ -100,16 +97,17 @@ fn of_ambient(plan: &Plan<'_>, home: &str, originals: &[&Object]) -> Option<Diag
     Some(finding.at(namespace.place(), "says nothing of ambient mode"))
 }
 
-/// Whether every workload of a namespace is in ambient mode by itself.
-fn is_said_by_pods(catalog: &Catalog<'_>, home: &str) -> bool {
-    let is_in = |object: &Object| {
+/// Whether the pods of every workload in a namespace ask for ambient mode themselves.
+fn all_pods_ask(catalog: &Catalog<'_>, home: &str) -> bool {
+    let asks = |object: &Object| {
         let mode = pod_labels(&object.node).and_then(|labels| labels.text_at(&[DATA_PLANE_MODE]));
         mode == Some("ambient")
     };
     let workloads = catalog.workloads().iter().map(|workload| workload.object);
-    workloads.filter(|one| one.id.namespace == home).all(is_in)
+    workloads.filter(|one| one.id.namespace == home).all(asks)
 }
 
+/// The finding that a label contradicts dataPlane.
 fn contradiction(plan: &Plan<'_>, message: String, help: &str, place: Place) -> Diagnostic {
     let finding = plan.config.finding(&code::DATA_PLANE, DATA_PLANE, message, help);
     finding.also(place, "says so")

@@ -1,7 +1,7 @@
-//! Decisions: what each preview copies and why, which hosts need an alias, and which rules are derived.
+//! Decides what each preview copies and why, which hosts need an alias, and which routing rules are derived.
 //!
-//! In go the catalogue of the baseline and the configuration, out comes a [`Plan`]. It holds no objects of our own
-//! yet, and nothing behind it decides anything.
+//! In go the [`Catalog`] of the baseline and the configuration, out comes a [`Plan`]. It holds no objects of our own,
+//! and the stages behind this one decide nothing.
 
 mod access;
 mod access_check;
@@ -10,9 +10,7 @@ mod bound;
 mod callers;
 mod changes;
 mod closure;
-mod copied;
 mod environment;
-mod few;
 mod forks;
 mod hosts;
 mod injection;
@@ -21,12 +19,13 @@ mod lacks;
 mod membership;
 mod monitors;
 pub(crate) mod naming;
-mod needs;
+mod originals;
 mod patch;
 mod peers;
 pub(crate) mod policies;
 mod propagation;
 mod quota;
+mod requirements;
 pub(crate) mod routing;
 mod secrets;
 mod service_links;
@@ -34,7 +33,7 @@ mod shared;
 mod sidecars;
 mod storage;
 pub mod treatment;
-mod unsaid;
+mod unsubstituted;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -45,32 +44,32 @@ pub(crate) use environment::{Alias, Body, Copied, Environment, Room};
 pub(crate) use forks::check_suites as check_suites_of_forks;
 
 use closure::CopyIndex;
-use needs::Finder;
 use rayon::prelude::*;
+use requirements::Finder;
 
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::limits::{OutputLimits, WorkBudget, flag, or_raise};
 use crate::model::{Catalog, Mesh};
 use crate::spec::{Config, Dependencies};
 
-/// Everything that will be emitted, decided.
+/// All decisions about the previews, for `emit` to write down.
 #[derive(Debug)]
 pub struct Plan<'a> {
-    /// What the user wrote.
+    /// The configuration that was planned.
     pub config: &'a Config,
     /// The baseline.
     pub catalog: &'a Catalog<'a>,
-    /// One per preview, in the order of their names.
+    /// The plan of each preview, sorted by name.
     pub environments: Vec<Environment<'a>>,
-    /// Which rule of which host is derived for which preview.
+    /// The rules that are derived for previews, by host.
     pub routing: routing::Routing<'a>,
-    /// What becomes of policies.
+    /// What happens to the policies of the baseline.
     pub(crate) policies: policies::Policies<'a>,
 }
 
 impl<'a> Plan<'a> {
-    /// Whether a room has a Sidecar of ours, which keeps its proxies small. A cluster without Istio would refuse it,
-    /// and everything that is applied with it.
+    /// Whether a room gets a Sidecar of ours, which keeps its proxies small. Without Istio a cluster would refuse it, and
+    /// with it everything in the same Kustomization.
     pub(crate) fn has_sidecar(&self, room: &Room<'a>) -> bool {
         self.config.previews.spec.dependencies == Dependencies::Found
             && self.catalog.mesh == Mesh::Sidecars
@@ -78,7 +77,7 @@ impl<'a> Plan<'a> {
             && !room.keeps_sidecar
     }
 
-    /// The names that lead from a preview to the baseline.
+    /// The names in a preview that lead to services of the baseline.
     pub fn aliases(&self, env: &Environment<'a>) -> impl Iterator<Item = Alias<'a>> {
         // In ambient mode copies search the baseline's domain.
         let all = self.config.previews.spec.dependencies == Dependencies::All
@@ -90,7 +89,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Reports more aliases than previews may have together.
+/// Reports if all previews together have more aliases than `spec.limits.aliases`.
 fn check_aliases(
     config: &Config,
     catalog: &Catalog<'_>,
@@ -110,22 +109,22 @@ fn check_aliases(
         near.sum::<usize>() - env.affected.len() + env.aliases.len()
     };
     let count: usize = environments.iter().map(of_one).sum();
-    let most = spec.limits.aliases;
-    if count > most as usize {
+    let limit = spec.limits.aliases;
+    if count > limit as usize {
         report.push(config.finding(
             &code::ALIAS_LIMIT,
             "spec.limits.aliases",
-            format!("all previews have {count} aliases, and spec.limits.aliases allows {most}"),
-            "set `spec.dependencies: found`, which makes those alone that texts name or that are declared, \
+            format!("all previews have {count} aliases, and spec.limits.aliases allows {limit}"),
+            "set `spec.dependencies: found`, which makes only aliases for names that texts use or services declare, \
              or raise the limit: an alias costs each sidecar that sees it 100 to 150 bytes",
         ));
     }
 }
 
-/// After this many previews it is seen whether there are too many mistakes to go on.
-const TOGETHER: usize = 1_000;
+/// Previews are planned in groups of this size. Planning stops after a group that fills the report.
+const GROUP: usize = 1_000;
 
-/// Plans what each of the previews that `wanted` accepts consists of, in the order of their names.
+/// Plans each preview whose name `wanted` accepts, sorted by name.
 fn plan_environments<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
@@ -140,17 +139,17 @@ fn plan_environments<'a>(
     let finder = Finder::new(config, catalog, WorkBudget::new(limits));
     let mut findings = Mutex::new(Report::default());
     let mut environments = Vec::with_capacity(order.len());
-    for some in order.chunks(TOGETHER) {
+    for group in order.chunks(GROUP) {
         let plan_one = |copy_index: &mut CopyIndex, &index: &usize| {
-            let mut own = Report::default();
-            let environment = closure::plan_preview(&finder, index, copy_index, &mut own);
-            if !own.is_empty() {
-                findings.lock().expect("no thread panics").absorb(own);
+            let mut of_preview = Report::default();
+            let environment = closure::plan_preview(&finder, index, copy_index, &mut of_preview);
+            if !of_preview.is_empty() {
+                findings.lock().expect("no thread panics").absorb(of_preview);
             }
             environment
         };
         let copy_index = || CopyIndex::of(catalog.objects().count());
-        environments.par_extend(some.par_iter().map_init(copy_index, plan_one));
+        environments.par_extend(group.par_iter().map_init(copy_index, plan_one));
         let so_far = findings.get_mut().expect("no thread panics");
         so_far.settle();
         if so_far.is_full() {
@@ -158,12 +157,12 @@ fn plan_environments<'a>(
         }
     }
     if finder.work.is_over() {
-        // Where the threads stopped depends on timing, so nothing of it is kept.
+        // Timing decides where the threads stopped, so nothing they made is kept.
         environments.clear();
-        let most = limits.patch_nodes;
+        let limit = limits.patch_nodes;
         report.push(Diagnostic::new(
             &code::OUTPUT_LIMIT,
-            format!("the patches of all previews go through more values than the limit of {most}"),
+            format!("the patches of all previews go through more values than the limit of {limit}"),
             or_raise("have fewer previews with patches of their own", flag::PATCH_NODES),
         ));
     } else {
@@ -173,8 +172,7 @@ fn plan_environments<'a>(
     environments
 }
 
-/// Plans the previews that `wanted` accepts. Findings of all of them are collected; the plan is complete only if none
-/// of them is an error.
+/// Plans the previews whose names `wanted` accepts. The plan is complete only if the report has no errors.
 #[must_use]
 pub(crate) fn plan<'a>(
     config: &'a Config,
@@ -198,14 +196,14 @@ pub(crate) fn plan<'a>(
     policies::check_preview_hosts(&plan, report);
     access_check::check(&plan, report);
     forks::check(&plan, report);
-    let copies = copied::Copies::of(&plan);
-    membership::check(&plan, copies.originals(), report);
-    unsaid::check(&plan, copies.originals(), report);
-    bound::check(&plan, &copies, report);
-    accounts::check(catalog, &copies, report);
-    shared::check(&copies, report);
-    service_links::check(&plan, &copies, report);
+    let originals = originals::Originals::of(&plan);
+    membership::check(&plan, originals.all(), report);
+    unsubstituted::check(&plan, originals.all(), report);
+    bound::check(&plan, &originals, report);
+    accounts::check(catalog, &originals, report);
+    shared::check(&originals, report);
+    service_links::check(&plan, &originals, report);
     peers::check(&plan, report);
-    quota::check(&plan, &copies, report);
+    quota::check(&plan, &originals, report);
     plan
 }

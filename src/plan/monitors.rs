@@ -1,11 +1,11 @@
-//! Monitors of Prometheus: which of them watch a copy, and what Prometheus signs in with where they send it.
+//! Monitors of Prometheus: which ones select a copy, and the Secrets and ConfigMaps that they need.
 
-use super::needs::{Finder, Needs};
+use super::requirements::{Finder, Requirements};
 use crate::kube::{Id, Object};
 use crate::model::{Reference, Referent, pod_labels, pod_spec, selects};
 use crate::yaml::Node;
 
-/// Both kinds.
+/// The kinds of monitors.
 pub(super) const KINDS: [&str; 2] = ["ServiceMonitor", "PodMonitor"];
 
 /// Whether a ServiceMonitor selects this Service, or a PodMonitor the pods of this workload.
@@ -18,9 +18,14 @@ pub(super) fn is_monitored(monitor: &Object, body: &Node) -> bool {
         && selects(selector, body.at(&["metadata", "labels"]))
 }
 
-/// Adds the Secrets and ConfigMaps that the endpoints of a monitor name. Prometheus' operator rejects a monitor
-/// whose Secret is missing.
-pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, body: &Node) {
+/// Adds the Secrets and ConfigMaps that the endpoints of a monitor name. Prometheus' operator rejects a monitor whose
+/// Secret is missing.
+pub(super) fn follow<'a>(
+    finder: &Finder<'a>,
+    requirements: &mut Requirements<'a>,
+    id: &Id,
+    body: &Node,
+) {
     if id.group != "monitoring.coreos.com" || !KINDS.contains(&id.kind.as_str()) {
         return;
     }
@@ -28,11 +33,11 @@ pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, bo
     for list in ["endpoints", "podMetricsEndpoints"] {
         body.at(&["spec", list]).into_iter().for_each(|list| keys(list, false, &mut named));
     }
-    named.into_iter().for_each(|reference| finder.need(needs, id, reference));
+    named.into_iter().for_each(|reference| finder.require(requirements, id, reference));
 }
 
-/// The keys of Secrets and ConfigMaps that are named below a node. No other mapping of an endpoint has the texts `name`
-/// and `key`, however many ways of signing in there will be.
+/// Adds the Secrets and ConfigMaps that are named below a node. A mapping with the texts `name` and `key` names one: no
+/// other mapping of an endpoint has both, whatever ways of signing in are added.
 /// See <https://prometheus-operator.dev/docs/api-reference/api/#monitoring.coreos.com/v1.Endpoint>.
 fn keys(node: &Node, is_config: bool, named: &mut Vec<Reference>) {
     let text = |key| node.text_at(&[key]).filter(|text| !text.is_empty());

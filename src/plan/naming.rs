@@ -1,14 +1,12 @@
-//! Names that anabranch makes. Two names are joined with a dot, which neither can contain, so that
-//! `a-b` and `c` never meet `a` and `b-c`.
+//! Hashes, shares and labels that are made from names, always the same from the same names.
 
 use sha2::{Digest, Sha256};
 
-/// Kubernetes' safe alphabet: no vowels, no digit that looks like a letter, nothing that YAML could
-/// read as a number.
+/// The alphabet of Kubernetes' generated names: no vowels, so no words, and no digits that look like letters.
 const SAFE: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
-/// A hash of several texts, `length` characters of the safe alphabet. The texts are told apart by
-/// their lengths, so moving a character from one to the next changes the hash.
+/// A hash of several texts, in `length` characters of the safe alphabet. It covers the length of each text, so moving a
+/// character from one to the next changes it.
 #[must_use]
 pub(crate) fn safe_hash<T: AsRef<[u8]>>(
     texts: impl IntoIterator<Item = T>,
@@ -28,7 +26,7 @@ pub(crate) fn safe_hash<T: AsRef<[u8]>>(
         .collect()
 }
 
-/// Which of so many shares a name belongs to, from 1 on: always the same one.
+/// The share of a name, from 1 to `shares`.
 #[must_use]
 pub(crate) fn share(name: &str, shares: u32) -> u32 {
     let digest = Sha256::digest(name);
@@ -36,23 +34,23 @@ pub(crate) fn share(name: &str, shares: u32) -> u32 {
     first % shares.max(1) + 1
 }
 
-/// The label by which Alerts know the suites of a repository: its last path segment for people, a
-/// hash of the whole URL for certainty.
+/// The value of the label by which Alerts select the suites of a repository: the last segment of its path for people, and
+/// a hash of the whole URL, which is unique.
 #[must_use]
 pub(crate) fn repository_label(url: &str) -> String {
     let last = url.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    let mut word: String = last
+    let mut name: String = last
         .trim_end_matches(".git")
         .to_ascii_lowercase()
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .take(30)
         .collect();
-    word = word.trim_matches('-').to_owned();
-    if !word.starts_with(|c: char| c.is_ascii_lowercase()) {
-        word.insert_str(0, "repo");
+    name = name.trim_matches('-').to_owned();
+    if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        name.insert_str(0, "repo");
     }
-    format!("{word}-{}", safe_hash([url], 8))
+    format!("{name}-{}", safe_hash([url], 8))
 }
 
 #[cfg(test)]

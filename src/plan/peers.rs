@@ -1,5 +1,7 @@
-//! Who calls the pods of a copied StatefulSet by name. Whoever names those of the original reaches them and not the copy's,
-//! since no route leads from one to the other; and a set that names more pods than it has waits for them.
+//! Warns of copies that call pods of a copied StatefulSet by name.
+//!
+//! No route leads from the pods of the original to those of the copy, so a copy that names pods of the original reaches
+//! these. And a set whose texts name more pods than it has may wait for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -12,26 +14,28 @@ use crate::kube::Object;
 use crate::model::{Mesh, Referent, pod_spec, references};
 use crate::yaml::Node;
 
-/// So many names, callers and previews are shown.
+/// How many hosts, callers and previews a finding names.
 const SHOWN: usize = 5;
 
-/// Words that could be hosts, and where they stand.
-type Words = BTreeMap<String, Place>;
+/// Host names in texts, and their places.
+type Hosts = BTreeMap<String, Place>;
 
-/// What copies call of one set.
+/// The calls of copies to one set.
 #[derive(Default)]
 struct Calls<'p> {
-    /// Names of the original's pods or of its Service that its own copies call.
-    by_itself: Words,
-    /// Those that others call.
-    by_others: Words,
+    /// Hosts of the original that copies of the set call.
+    by_itself: Hosts,
+    /// Hosts of the original that other copies call.
+    by_others: Hosts,
+    /// These other copies.
     callers: BTreeSet<String>,
-    /// Names of pods that the set has not in some preview, and these previews.
-    of_nobody: Words,
+    /// Hosts of pods that the set lacks in some previews, called by the set.
+    of_nobody: Hosts,
+    /// These previews.
     previews: BTreeSet<&'p str>,
 }
 
-/// Warns once for each set.
+/// Reports each cause once for each set.
 pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
     let mut all: BTreeMap<usize, (&Object, Calls<'_>)> = BTreeMap::new();
     let mut of_originals = BTreeMap::new();
@@ -42,13 +46,14 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
             continue;
         }
         for caller in env.copies.iter().filter(|copy| pod_spec(&copy.original.node).is_some()) {
-            let words = words(env, caller, &mut of_originals);
+            let hosts = hosts_of_caller(env, caller, &mut of_originals);
             for set in &sets {
                 let (_, calls) = all
                     .entry(set.original.number)
                     .or_insert_with(|| (set.original, Calls::default()));
-                let known = words.iter().filter_map(|word| Some((word, set.meaning(word.0)?)));
-                known.for_each(|(word, meaning)| calls.add(set, caller, word, meaning, env.name));
+                for host in &hosts {
+                    calls.add(set, caller, host, env.name);
+                }
             }
         }
     }
@@ -57,14 +62,14 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
     }
 }
 
-/// The hosts that a workload's pods call, as its texts and its ConfigMaps say. What is not changed is read once.
-fn words(
+/// The hosts in texts of a workload and of its ConfigMaps. Those of unchanged ConfigMaps are kept in `of_originals`.
+fn hosts_of_caller(
     env: &Environment<'_>,
     caller: &Copied<'_>,
-    of_originals: &mut BTreeMap<usize, Words>,
-) -> Words {
+    of_originals: &mut BTreeMap<usize, Hosts>,
+) -> Hosts {
     let body = caller.node();
-    let mut words = hosts_of(&body);
+    let mut hosts = hosts_of(&body);
     let named = pod_spec(&body).map(references).unwrap_or_default().into_iter();
     let named = named.filter(|one| one.referent == Referent::ConfigMap).map(|one| one.name);
     let named: BTreeSet<String> = named.collect();
@@ -76,44 +81,44 @@ fn words(
     };
     for config in env.copies.iter().filter(is_named) {
         if let Body::Changed(_) = config.body {
-            words.extend(hosts_of(&config.node()));
+            hosts.extend(hosts_of(&config.node()));
             continue;
         }
         let known = of_originals.entry(config.original.number);
-        let known: &Words = known.or_insert_with(|| hosts_of(&config.original.node));
-        words.extend(known.iter().map(|(word, place)| (word.clone(), *place)));
+        let known: &Hosts = known.or_insert_with(|| hosts_of(&config.original.node));
+        hosts.extend(known.iter().map(|(host, place)| (host.clone(), *place)));
     }
-    words
+    hosts
 }
 
-fn hosts_of(body: &Node) -> Words {
-    let mut words = Words::new();
+/// The words with a dot in texts of an object.
+fn hosts_of(body: &Node) -> Hosts {
+    let mut hosts = Hosts::new();
     hosts::find(body, |word, place| {
         if word.text.contains('.') {
-            words.insert(word.text.to_owned(), place);
+            hosts.insert(word.text.to_owned(), place);
         }
     });
-    words
+    hosts
 }
 
-/// A copied set, and how its pods are called.
+/// A copied set, and the names by which its pods are called.
 struct Set<'s> {
     original: &'s Object,
-    /// Services that no route leads from to the copy: the governing one, and those without routes.
+    /// Services of the original from which no route leads to the copy: the governing one, and those without routes.
     services: Vec<&'s str>,
     home: &'s str,
-    /// The numbers of its pods.
+    /// The ordinals of its pods.
     pods: Range<i64>,
-    /// Whether a name that the preview does not have is looked up in the baseline.
+    /// Whether a name that the preview lacks is looked up in the baseline.
     searches_baseline: bool,
 }
 
-/// Whose name a word is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Meaning {
-    /// Pods of the original.
+/// The owner of a host name.
+enum Owner {
+    /// A pod, or the Service, of the original.
     Original,
-    /// A pod that the copy does not have.
+    /// No pod: neither the copy nor the original has it.
     Nobody,
 }
 
@@ -143,62 +148,64 @@ impl<'s> Set<'s> {
         })
     }
 
-    /// Whose name a word is; none where it names no pod of the set, or one of the copy's own.
-    fn meaning(&self, word: &str) -> Option<Meaning> {
-        let labels: Vec<&str> = word.split('.').collect();
+    /// The owner of a host name; `None` if it is no name of the set, or that of a pod of the copy.
+    fn owner(&self, host: &str) -> Option<Owner> {
+        let labels: Vec<&str> = host.split('.').collect();
         let is_service = |label: &str| self.services.contains(&label);
         match labels[..] {
             [service, namespace, ..] if is_service(service) && namespace == self.home => {
-                Some(Meaning::Original)
+                Some(Owner::Original)
             }
             [pod, service] if is_service(service) => {
-                let is_own = self.pods.contains(&self.number(pod)?);
-                let elsewhere =
-                    if self.searches_baseline { Meaning::Original } else { Meaning::Nobody };
-                (!is_own).then_some(elsewhere)
+                match self.pods.contains(&self.ordinal(pod)?) {
+                    true => None,
+                    false if self.searches_baseline => Some(Owner::Original),
+                    false => Some(Owner::Nobody),
+                }
             }
             [pod, service, namespace, ..] if is_service(service) && namespace == self.home => {
-                self.number(pod).map(|_| Meaning::Original)
+                self.ordinal(pod).map(|_| Owner::Original)
             }
             _ => None,
         }
     }
 
-    /// The number of a pod of the set.
-    fn number(&self, pod: &str) -> Option<i64> {
+    /// The ordinal in the name of a pod of the set.
+    fn ordinal(&self, pod: &str) -> Option<i64> {
         pod.strip_prefix(self.original.id.name.as_str())?.strip_prefix('-')?.parse().ok()
     }
 }
 
 impl<'p> Calls<'p> {
+    /// Adds a host that a copy calls, if it is one of the set.
     fn add(
         &mut self,
         set: &Set<'_>,
         caller: &Copied<'_>,
-        (word, place): (&String, &Place),
-        meaning: Meaning,
+        (host, place): (&String, &Place),
         preview: &'p str,
     ) {
         let is_itself = caller.original.number == set.original.number;
-        let words = match meaning {
-            Meaning::Original if is_itself => &mut self.by_itself,
-            Meaning::Original => {
+        let hosts = match set.owner(host) {
+            None => return,
+            Some(Owner::Original) if is_itself => &mut self.by_itself,
+            Some(Owner::Original) => {
                 self.callers.insert(caller.original.id.to_string());
                 &mut self.by_others
             }
             // Others get along with the members that are there.
-            Meaning::Nobody if !is_itself => return,
-            Meaning::Nobody => {
+            Some(Owner::Nobody) if !is_itself => return,
+            Some(Owner::Nobody) => {
                 self.previews.insert(preview);
                 &mut self.of_nobody
             }
         };
-        words.entry(word.clone()).or_insert(*place);
+        hosts.entry(host.clone()).or_insert(*place);
     }
 
     fn findings(&self, set: &Object) -> Vec<Diagnostic> {
-        let names = |all: &Words| first_of(SHOWN, ", ", all.keys().map(|name| format!("`{name}`")));
-        let make = |all: &Words, code, message: String, help: &str, label: &str| {
+        let names = |all: &Hosts| first_of(SHOWN, ", ", all.keys().map(|name| format!("`{name}`")));
+        let make = |all: &Hosts, code, message: String, help: &str, label: &str| {
             let place = all.values().next().copied();
             place.map(|place| Diagnostic::new(code, message, help).at(place, label))
         };
@@ -231,7 +238,7 @@ impl<'p> Calls<'p> {
             &self.of_nobody,
             &code::POD_HOST,
             format!(
-                "copies of {} call {}, which they have not in {}",
+                "copies of {} call {}, which they do not have in {}",
                 set.id,
                 names(&self.of_nobody),
                 first_of(SHOWN, ", ", &self.previews)

@@ -1,47 +1,47 @@
-//! Reports what `limits.quota` would make the API server refuse: too many objects, and pods without requests for a
-//! resource that is limited.
+//! Reports what the API server would refuse because of `spec.limits.quota`: too many objects, and pods without requests
+//! for a limited resource.
 //! See <https://kubernetes.io/docs/concepts/policy/resource-quotas/#how-kubernetes-resourcequotas-work>.
 
 use std::collections::BTreeSet;
 
 use super::Plan;
-use super::copied::Copies;
 use super::environment::{Copied, Environment};
+use super::originals::Originals;
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::kinds;
-use crate::model::{claim_templates, pod_spec};
+use crate::model::{claim_templates, containers, pod_spec};
 use crate::yaml::Node;
 
-/// Where a quota stands in previews.yaml.
+/// The path of a quota in previews.yaml.
 const HARD: &str = "spec.limits.quota.hard";
-/// So many previews, and so many resources, are named.
+/// How many previews and how many resources a finding names.
 const SHOWN: usize = 5;
 
-/// Reports what does not fit, once for all previews.
-pub(super) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &mut Report) {
+/// Reports each resource and each workload once for all previews.
+pub(super) fn check(plan: &Plan<'_>, originals: &Originals<'_, '_>, report: &mut Report) {
     let Some(hard) = plan.config.quota("hard") else { return };
-    for (resource, most) in hard.entries() {
-        let most = most.text().and_then(|text| text.parse::<usize>().ok());
+    for (resource, limit) in hard.entries() {
+        let limit = limit.text().and_then(|text| text.parse::<usize>().ok());
         let counted = Counted::of(&resource.text);
-        if let Some((most, counted)) = most.zip(counted) {
-            too_many(plan, &resource.text, most, counted, report);
+        if let Some((limit, counted)) = limit.zip(counted) {
+            too_many(plan, &resource.text, limit, counted, report);
         }
     }
     let needed = hard.entries().iter().filter_map(|(key, _)| Needed::of(&key.text));
     let given = Given::of(plan.config.quota("limitRange"));
     let needed: BTreeSet<Needed<'_>> = needed.filter(|one| !given.gives(one)).collect();
     if !needed.is_empty() {
-        without_requests(copies, &needed, report);
+        without_requests(originals, &needed, report);
     }
 }
 
-/// What a quota counts, of what is known beforehand.
+/// A resource that a quota counts, of those whose number follows from a plan.
 #[derive(Debug, Clone, Copy)]
 enum Counted {
     Services,
     Pods,
     Claims,
-    /// Objects of this group and kind, and so many that every namespace has.
+    /// Objects of this group and kind, and this number of them that every namespace has.
     Objects(&'static str, &'static str, usize),
 }
 
@@ -51,7 +51,7 @@ impl Counted {
             "services" => Self::Services,
             "pods" => Self::Pods,
             "persistentvolumeclaims" => Self::Claims,
-            // Ours, Kubernetes' and Istio's.
+            // Every namespace gets one of ours, one of Kubernetes' and one of Istio's.
             "configmaps" => Self::Objects("", "ConfigMap", 3),
             "secrets" => Self::Objects("", "Secret", 0),
             "deployments.apps" => Self::Objects("apps", "Deployment", 0),
@@ -68,31 +68,33 @@ impl Counted {
         match self {
             Self::Services => of("", "Service") + plan.aliases(env).count(),
             Self::Objects(group, kind, more) => of(group, kind) + more,
-            Self::Pods => of_pods(env, |_| 1),
-            Self::Claims => of_pods(env, |copy| claim_templates(&copy.node()).count()),
+            Self::Pods => count_by_pod(env, |_| 1),
+            Self::Claims => count_by_pod(env, |copy| claim_templates(&copy.node()).count()),
         }
     }
 }
 
-/// How many pods the copies of a preview have, but for what patches say, and so many times what each pod has.
-fn of_pods(env: &Environment<'_>, each: impl Fn(&Copied<'_>) -> usize) -> usize {
+/// The sum over the pods of a preview, where `each` says how much one pod of a copy adds. Replicas in patches are not
+/// considered.
+fn count_by_pod(env: &Environment<'_>, each: impl Fn(&Copied<'_>) -> usize) -> usize {
     let workloads = env.copies.iter().filter(|copy| {
         let id = &copy.original.id;
         kinds::is_copied_workload(&id.group, &id.kind)
     });
     let replicas = workloads.map(|copy| {
         let services = env.preview.services.iter();
-        let own = services.filter(|service| {
+        let owners = services.filter(|service| {
             copy.owners.names().iter().any(|owner| owner.name == service.name.as_str())
         });
-        own.map(|service| service.replicas as usize).max().unwrap_or(1) * each(copy)
+        owners.map(|service| service.replicas as usize).max().unwrap_or(1) * each(copy)
     });
     replicas.sum()
 }
 
-fn too_many(plan: &Plan<'_>, resource: &str, most: usize, counted: Counted, report: &mut Report) {
+/// Reports previews with more of a resource than the quota allows.
+fn too_many(plan: &Plan<'_>, resource: &str, limit: usize, counted: Counted, report: &mut Report) {
     let counts = plan.environments.iter().map(|env| (env.name, counted.count(plan, env)));
-    let over: Vec<(&str, usize)> = counts.filter(|(_, count)| *count > most).collect();
+    let over: Vec<(&str, usize)> = counts.filter(|(_, count)| *count > limit).collect();
     if over.is_empty() {
         return;
     }
@@ -100,13 +102,13 @@ fn too_many(plan: &Plan<'_>, resource: &str, most: usize, counted: Counted, repo
     report.push(plan.config.finding(
         &code::QUOTA_EXCEEDED,
         format_args!("{HARD}.{resource}"),
-        format!("{resource} may be {most}, and {}", first_of(SHOWN, ", ", names)),
+        format!("{resource} may be {limit}, and {}", first_of(SHOWN, ", ", names)),
         "raise it; with `spec.dependencies: found` there are fewer Services, as each name that leads to the baseline \
          is one",
     ));
 }
 
-/// A resource that each container has to ask for.
+/// A request or limit that every container needs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Needed<'h> {
     /// `requests` or `limits`.
@@ -116,7 +118,7 @@ struct Needed<'h> {
 }
 
 impl<'h> Needed<'h> {
-    /// What a key of `hard` makes necessary. Kubernetes asks for it where it limits these three.
+    /// What a key of `hard` requires. Kubernetes requires something for these three resources only.
     fn of(key: &'h str) -> Option<Self> {
         let (list, resource) = match key.split_once('.') {
             Some(("requests", resource)) => ("requests", resource),
@@ -127,24 +129,24 @@ impl<'h> Needed<'h> {
             .then_some(Self { list, resource })
     }
 
-    /// Whether a container says it. A limit without a request is a request as well.
-    fn is_said(&self, container: &Node) -> bool {
+    /// Whether a container has it. A limit without a request is a request as well.
+    fn is_set(&self, container: &Node) -> bool {
         let says = |list| container.at(&["resources", list, self.resource]).is_some();
         says(self.list) || self.list == "requests" && says("limits")
     }
 }
 
-/// What containers get that ask for nothing.
+/// The items of a LimitRange that give defaults to containers.
 struct Given<'n>(Vec<&'n Node>);
 
 impl<'n> Given<'n> {
     fn of(range: Option<&'n Node>) -> Self {
-        let items = range.and_then(|range| range.get("limits")).map(Node::items);
-        let items = items.unwrap_or_default().iter();
+        let items = range.map(|range| range.items_at(&["limits"])).unwrap_or_default().iter();
         Self(items.filter(|item| item.text_at(&["type"]) == Some("Container")).collect())
     }
 
-    /// A `max` without `default` is one, and a default limit is a default request.
+    /// Whether containers get this by default. A `max` without `default` is a default, and a default limit is a default
+    /// request too.
     fn gives(&self, needed: &Needed<'_>) -> bool {
         let any = |keys: &[&str]| {
             keys.iter()
@@ -155,18 +157,19 @@ impl<'n> Given<'n> {
 }
 
 /// Warns of workloads whose pods would be refused.
-fn without_requests(copies: &Copies<'_, '_>, needed: &BTreeSet<Needed<'_>>, report: &mut Report) {
-    for &original in copies.originals() {
+fn without_requests(
+    originals: &Originals<'_, '_>,
+    needed: &BTreeSet<Needed<'_>>,
+    report: &mut Report,
+) {
+    for &original in originals.all() {
         let lacks = |body: &Node, one: &Needed<'_>| {
-            let pod = pod_spec(body);
-            let lists = ["containers", "initContainers"].into_iter();
-            let containers = lists.flat_map(|list| {
-                pod.and_then(|pod| pod.get(list)).map(Node::items).unwrap_or_default()
-            });
-            containers.into_iter().any(|container| !one.is_said(container))
+            pod_spec(body)
+                .is_some_and(|pod| containers(pod).any(|container| !one.is_set(container)))
         };
         let lacking = needed.iter().filter(|one| {
-            lacks(&original.node, one) && copies.keep(original, |body| lacks(body, one))
+            lacks(&original.node, one)
+                && originals.holds_for_copy(original, |body| lacks(body, one))
         });
         let names: Vec<String> =
             lacking.map(|one| format!("{}.{}", one.list, one.resource)).collect();

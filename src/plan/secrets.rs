@@ -1,9 +1,10 @@
-//! Secrets: what the objects that make them need in a preview, and which ones SOPS has encrypted.
+//! Follows the objects that make Secrets to what they need: an ExternalSecret to its stores, generators and templates, and
+//! these to their credentials. Also refuses copies of other objects that SOPS has encrypted.
 
 use smol_str::SmolStr;
 
-use super::lacks::{Lack, What};
-use super::needs::{Finder, Needs};
+use super::lacks::What;
+use super::requirements::{Finder, Requirements};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, Reference, Referent};
@@ -12,7 +13,7 @@ use crate::yaml::Node;
 const EXTERNAL: &str = "external-secrets.io";
 const GENERATORS: &str = "generators.external-secrets.io";
 
-/// The finding that an object of another kind, which is copied, is encrypted.
+/// The finding that a copied object is encrypted. Secrets and ConfigMaps are reported where they are needed.
 pub(super) fn encrypted(id: &Id, body: &Node) -> Option<Diagnostic> {
     let sops = body.get("sops")?;
     if id.group.is_empty() && matches!(id.kind.as_str(), "Secret" | "ConfigMap") {
@@ -26,41 +27,44 @@ pub(super) fn encrypted(id: &Id, body: &Node) -> Option<Diagnostic> {
     )
 }
 
-/// Follows a copied ExternalSecret to its stores, generators and templates, and a store or generator to what
-/// it signs in with.
-pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, body: &Node) {
+/// Follows a copied ExternalSecret to its stores, generators and templates, and a store or generator to its credentials.
+pub(super) fn follow<'a>(
+    finder: &Finder<'a>,
+    requirements: &mut Requirements<'a>,
+    id: &Id,
+    body: &Node,
+) {
     match (id.group.as_str(), id.kind.as_str()) {
         (EXTERNAL, "ExternalSecret") => {
-            let mut named = Vec::new();
-            if let Some(spec) = body.get("spec") {
-                sources(spec, &mut named);
-            }
-            for (source, node) in named {
-                source_of(finder, needs, id, source, node);
+            for (source, node) in sources(body) {
+                follow_source(finder, requirements, id, source, node);
             }
         }
         (EXTERNAL, "SecretStore") | (GENERATORS, _) => {
-            let mut named = Vec::new();
-            if let Some(spec) = body.get("spec") {
-                credentials(spec, false, &mut named);
-            }
-            for (referent, node) in named {
-                need(finder, needs, id, referent, node);
+            for (referent, node) in credentials(body) {
+                require(finder, requirements, id, referent, node);
             }
         }
         _ => {}
     }
 }
 
-/// Finds what has the name that a mapping gives.
-fn need<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, referent: Referent, node: &Node) {
+/// Requires the object that a mapping names in its field `name`.
+fn require<'a>(
+    finder: &Finder<'a>,
+    requirements: &mut Requirements<'a>,
+    id: &Id,
+    referent: Referent,
+    node: &Node,
+) {
     if let Some(name) = node.text_at(&["name"]).filter(|name| !name.is_empty()) {
-        let name = name.to_owned();
-        finder.need(needs, id, Reference { referent, name, optional: false, place: node.place });
+        let (name, place) = (name.to_owned(), node.place);
+        let reference = Reference { referent, name, optional: false, place };
+        finder.require(requirements, id, reference);
     }
 }
 
-/// What an ExternalSecret takes its values from.
+/// Where an ExternalSecret takes values from.
 #[derive(Clone, Copy)]
 enum Source {
     Store,
@@ -68,9 +72,16 @@ enum Source {
     Template(Referent),
 }
 
-/// The sources below a part of an ExternalSecret: one store for all values or one for each, generators, and
-/// templates in ConfigMaps and Secrets.
-fn sources<'n>(node: &'n Node, out: &mut Vec<(Source, &'n Node)>) {
+/// The sources of an ExternalSecret: one store for all values or one for each, generators, and templates in ConfigMaps
+/// and Secrets.
+fn sources(external: &Node) -> Vec<(Source, &Node)> {
+    let mut sources = Vec::new();
+    external.get("spec").into_iter().for_each(|spec| add_sources(spec, &mut sources));
+    sources
+}
+
+/// Adds the sources that are named below a node.
+fn add_sources<'n>(node: &'n Node, out: &mut Vec<(Source, &'n Node)>) {
     for (key, value) in node.entries() {
         match key.text.as_str() {
             "secretStoreRef" | "storeRef" => out.push((Source::Store, value)),
@@ -83,16 +94,23 @@ fn sources<'n>(node: &'n Node, out: &mut Vec<(Source, &'n Node)>) {
                     out.extend(templates.map(|one| (Source::Template(referent), one)));
                 }
             }
-            _ => sources(value, out),
+            _ => add_sources(value, out),
         }
     }
-    node.items().iter().for_each(|item| sources(item, out));
+    node.items().iter().for_each(|item| add_sources(item, out));
 }
 
-fn source_of<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, source: Source, node: &Node) {
+/// Requires a source of an ExternalSecret.
+fn follow_source<'a>(
+    finder: &Finder<'a>,
+    requirements: &mut Requirements<'a>,
+    id: &Id,
+    source: Source,
+    node: &Node,
+) {
     let text = |key| node.text_at(&[key]).filter(|text| !text.is_empty());
     let (group, kind) = match source {
-        Source::Template(referent) => return need(finder, needs, id, referent, node),
+        Source::Template(referent) => return require(finder, requirements, id, referent, node),
         Source::Store => (EXTERNAL, text("kind").unwrap_or("SecretStore")),
         Source::Generator => (GENERATORS, text("kind").unwrap_or_default()),
     };
@@ -102,62 +120,64 @@ fn source_of<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, source: So
     let namespace = if is_everywhere { SmolStr::default() } else { id.namespace.clone() };
     let wanted = Id { group, kind, namespace, name };
     match finder.catalog.find(&wanted) {
-        Some(object) if is_everywhere => of_referrer(finder, needs, id, &object.node),
+        Some(object) if is_everywhere => {
+            require_for_cluster_store(finder, requirements, id, &object.node)
+        }
         None if is_everywhere => {}
-        Some(object) => needs.objects.push(object),
-        None => needs.lacks.push(Lack {
-            what: What::Missing(wanted),
-            referrer: id.clone(),
-            place: node.place,
-        }),
+        Some(object) => requirements.objects.push(object),
+        None => requirements.lack(What::Missing(wanted), id, node.place),
     }
 }
 
-/// Adds what a store of the cluster looks for beside who refers to it: whatever it names without a namespace.
+/// Adds the credentials that a ClusterSecretStore names without a namespace: it looks for them in that of the referrer.
 /// See <https://external-secrets.io/latest/guides/multi-tenancy/>.
-fn of_referrer<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, store: &Node) {
-    let mut named = Vec::new();
-    if let Some(spec) = store.get("spec") {
-        credentials(spec, false, &mut named);
-    }
-    for (referent, node) in named {
+fn require_for_cluster_store<'a>(
+    finder: &Finder<'a>,
+    requirements: &mut Requirements<'a>,
+    id: &Id,
+    store: &Node,
+) {
+    for (referent, node) in credentials(store) {
         if node.get("namespace").is_none() {
-            need(finder, needs, id, referent, node);
+            require(finder, requirements, id, referent, node);
         }
     }
 }
 
-/// The stores of the cluster that an ExternalSecret takes values from, of those in the input.
-pub(super) fn stores_of_the_cluster<'a>(catalog: &Catalog<'a>, external: &Node) -> Vec<&'a Object> {
+/// The ClusterSecretStores of the input from which an ExternalSecret takes values.
+pub(super) fn cluster_stores<'a>(catalog: &Catalog<'a>, external: &Node) -> Vec<&'a Object> {
     const KIND: &str = "ClusterSecretStore";
-    let mut named = Vec::new();
-    if let Some(spec) = external.get("spec") {
-        sources(spec, &mut named);
-    }
-    let stores = named.into_iter().filter(|(source, node)| {
+    let stores = sources(external).into_iter().filter(|(source, node)| {
         matches!(source, Source::Store) && node.text_at(&["kind"]) == Some(KIND)
     });
     let names = stores.filter_map(|(_, node)| node.text_at(&["name"]));
     names.filter_map(|name| catalog.get("", EXTERNAL, KIND, name)).collect()
 }
 
-/// The ExternalSecrets that add to a Secret that others make.
+/// The ExternalSecrets that add values to a Secret that something else makes.
 /// See <https://external-secrets.io/latest/guides/ownership-deletion-policy/#merge>.
 pub(super) fn merging<'a>(catalog: &'a Catalog<'a>) -> impl Iterator<Item = &'a Object> {
     let all = catalog.of_kind(EXTERNAL, "ExternalSecret");
     all.filter(|one| one.node.text_at(&["spec", "target", "creationPolicy"]) == Some("Merge"))
 }
 
-/// Whether an ExternalSecret writes into this Secret.
+/// Whether an ExternalSecret adds values to this Secret.
 pub(super) fn adds_to(external: &Object, secret: &Id) -> bool {
     let target = external.node.text_at(&["spec", "target", "name"]).unwrap_or(&external.id.name);
     secret.kind == "Secret" && external.id.namespace == secret.namespace && target == secret.name
 }
 
-/// What a store or generator names to sign in: by convention below keys that end in `SecretRef`, or with a
-/// `key` of a Secret below `auth`; accounts are called `serviceAccountRef` or `serviceAccount`, and
-/// certificates of authorities stand in a `caProvider`.
-fn credentials<'n>(node: &'n Node, in_auth: bool, out: &mut Vec<(Referent, &'n Node)>) {
+/// The credentials of a store or generator: Secrets, ServiceAccounts, and ConfigMaps with certificates.
+fn credentials(body: &Node) -> Vec<(Referent, &Node)> {
+    let mut credentials = Vec::new();
+    body.get("spec").into_iter().for_each(|spec| add_credentials(spec, false, &mut credentials));
+    credentials
+}
+
+/// Adds the credentials that are named below a node. By convention of the API, a key of a Secret ends in `SecretRef`, or
+/// has a `key` and stands below `auth`; accounts have the key `serviceAccountRef` or `serviceAccount`; certificates of
+/// authorities stand in a `caProvider`.
+fn add_credentials<'n>(node: &'n Node, in_auth: bool, out: &mut Vec<(Referent, &'n Node)>) {
     for (key, value) in node.entries() {
         let lower = key.text.to_ascii_lowercase();
         let is_named = value.get("name").is_some_and(|name| name.text().is_some());
@@ -173,8 +193,8 @@ fn credentials<'n>(node: &'n Node, in_auth: bool, out: &mut Vec<(Referent, &'n N
             out.push((Referent::Secret, value));
         } else {
             let in_auth = in_auth || lower.ends_with("auth") || lower.ends_with("secretref");
-            credentials(value, in_auth, out);
+            add_credentials(value, in_auth, out);
         }
     }
-    node.items().iter().for_each(|item| credentials(item, in_auth, out));
+    node.items().iter().for_each(|item| add_credentials(item, in_auth, out));
 }

@@ -1,18 +1,20 @@
-//! Reports variables that Kubernetes makes for the pods of the baseline, and not for those of a preview.
+//! Warns of pods that use variables of Services, such as `CART_SERVICE_HOST`.
+//!
+//! Kubernetes gives them to pods for the Services of their own namespace that have an address. An alias has none, so a
+//! copy lacks the variables of Services that are not copied.
 
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
 use super::Plan;
-use super::copied::Copies;
 use super::hosts::RUN_INSIDE;
+use super::originals::Originals;
 use crate::diagnostic::{Diagnostic, Place, Report, code, some_of};
 use crate::kube::Object;
-use crate::model::{Catalog, Service, ServiceName, pod_spec};
+use crate::model::{Catalog, Service, ServiceName, containers, pod_spec};
 use crate::yaml::Node;
 
-/// A text that names a variable of a Service: Kubernetes makes these for Services that have an address, for pods of the
-/// same namespace. An alias has no address.
+/// A use of a variable of a Service.
 /// See <https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables>.
 struct Link<'a> {
     variable: String,
@@ -21,8 +23,8 @@ struct Link<'a> {
 }
 
 /// Warns once for each workload.
-pub(super) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &mut Report) {
-    for &original in copies.originals() {
+pub(super) fn check(plan: &Plan<'_>, originals: &Originals<'_, '_>, report: &mut Report) {
+    for &original in originals.all() {
         let mut links = of_body(plan.catalog, original, &original.node);
         let mut seen = BTreeSet::new();
         links.retain(|link| seen.insert(link.variable.clone()));
@@ -37,13 +39,13 @@ pub(super) fn check(plan: &Plan<'_>, copies: &Copies<'_, '_>, report: &mut Repor
     }
 }
 
-/// The variables that a copy names in some preview which has no copy of the Service.
+/// The variables that copies of an object use in a preview without a copy of the Service.
 fn missed(plan: &Plan<'_>, original: &Object, links: &[Link<'_>]) -> BTreeSet<String> {
     let mut missed = BTreeSet::new();
     for env in &plan.environments {
         let lacks = |link: &Link<'_>| !env.affected.contains(&link.service.id());
-        let is_open = |link: &Link<'_>| lacks(link) && !missed.contains(&link.variable);
-        if !links.iter().any(is_open) {
+        let is_new = |link: &Link<'_>| lacks(link) && !missed.contains(&link.variable);
+        if !links.iter().any(is_new) {
             continue;
         }
         for copy in env.copies.iter().filter(|copy| copy.original.number == original.number) {
@@ -62,7 +64,7 @@ fn finding(original: &Object, links: &[Link<'_>]) -> Diagnostic {
     });
     let hosts: BTreeSet<String> = hosts.collect();
     let message = format!(
-        "copies of {} lack {variables}: Kubernetes makes such variables for Services of the pod's own namespace alone",
+        "copies of {} lack {variables}: Kubernetes makes such variables only for Services of the pod's own namespace",
         original.id
     );
     let help =
@@ -71,7 +73,7 @@ fn finding(original: &Object, links: &[Link<'_>]) -> Diagnostic {
     finding.at(links[0].place, "is not replaced in a copy")
 }
 
-/// The variables of Services in the texts of a workload with this body.
+/// The uses of variables of Services in the texts of a workload with this body.
 fn of_body<'a>(catalog: &'a Catalog<'a>, workload: &Object, body: &Node) -> Vec<Link<'a>> {
     let home = workload.id.namespace.as_str();
     let mut links = Vec::new();
@@ -79,18 +81,19 @@ fn of_body<'a>(catalog: &'a Catalog<'a>, workload: &Object, body: &Node) -> Vec<
     if pod.get("enableServiceLinks").and_then(Node::text) == Some("false") {
         return links;
     }
-    for container in ["containers", "initContainers"].iter().flat_map(|list| items(pod, list)) {
-        let own = LazyCell::new(|| {
-            let names = items(container, "env").iter().filter_map(|one| one.text_at(&["name"]));
+    for container in containers(pod) {
+        let set = LazyCell::new(|| {
+            let names =
+                container.items_at(&["env"]).iter().filter_map(|one| one.text_at(&["name"]));
             names.collect::<BTreeSet<&str>>()
         });
         let commands = RUN_INSIDE.iter().filter_map(|path| container.at(path));
-        let values = items(container, "env").iter().filter_map(|one| one.get("value"));
+        let values = container.items_at(&["env"]).iter().filter_map(|one| one.get("value"));
         for node in commands.flat_map(Node::items).chain(values) {
             for variable in variables(node.text().unwrap_or_default()) {
                 let service = service_of(catalog, home, variable);
                 let missing = service.filter(|_| {
-                    !own.contains(variable) && !is_from_source(catalog, home, container, variable)
+                    !set.contains(variable) && !is_from_source(catalog, home, container, variable)
                 });
                 links.extend(missing.map(|service| Link {
                     variable: variable.to_owned(),
@@ -103,34 +106,33 @@ fn of_body<'a>(catalog: &'a Catalog<'a>, workload: &Object, body: &Node) -> Vec<
     links
 }
 
-/// The variables that a text uses, as the kubelet replaces them, `$(NAME)`, or as a shell does. What a script sets
-/// itself, it has.
+/// The variables that a text uses, in the syntax of the kubelet, `$(NAME)`, or of a shell, without those that it sets.
 fn variables(text: &str) -> impl Iterator<Item = &str> {
     let fits = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    let before_sign = |(at, _)| text[..at].rsplit(|c| !fits(c)).next();
+    let name_before = |(at, _)| text[..at].rsplit(|c| !fits(c)).next();
     let set: BTreeSet<&str> = match text.contains('$') {
-        true => text.match_indices('=').filter_map(before_sign).collect(),
+        true => text.match_indices('=').filter_map(name_before).collect(),
         false => BTreeSet::new(),
     };
     text.match_indices('$').filter_map(move |(dollar, _)| {
         let behind = &text[dollar + 1..];
-        let (rest, close) = match behind.chars().next()? {
+        let (rest, closing) = match behind.chars().next()? {
             '(' => (&behind[1..], ")"),
             '{' => (&behind[1..], "}"),
             _ => (behind, ""),
         };
         let (name, after) = rest.split_at(rest.find(|c| !fits(c)).unwrap_or(rest.len()));
         let is_escaped = text[..dollar].ends_with('$');
-        let is_used = after.starts_with(close) && !is_escaped;
+        let is_used = after.starts_with(closing) && !is_escaped;
         (is_used && !set.contains(name)).then_some(name)
     })
 }
 
 /// The Service of a namespace for which Kubernetes makes this variable.
 fn service_of<'a>(catalog: &'a Catalog<'a>, home: &str, name: &str) -> Option<&'a Service<'a>> {
-    ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"].into_iter().find_map(|mark| {
-        let (before, rest) = name.split_once(mark)?;
-        let is_one = match mark {
+    ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"].into_iter().find_map(|suffix| {
+        let (before, rest) = name.split_once(suffix)?;
+        let is_variable = match suffix {
             "_SERVICE_PORT" => rest.is_empty() || rest.starts_with('_'),
             "_PORT" => {
                 let number = rest.strip_prefix('_').unwrap_or("0");
@@ -140,16 +142,16 @@ fn service_of<'a>(catalog: &'a Catalog<'a>, home: &str, name: &str) -> Option<&'
         };
         let name = before.to_ascii_lowercase().replace('_', "-");
         let name = ServiceName { name: &name, namespace: home };
-        let service = catalog.service(name).filter(|_| is_one)?;
-        // Every pod has the variables of the API server, which is called so.
+        let service = catalog.service(name).filter(|_| is_variable)?;
+        // Every pod has the variables of the API server, which is called `kubernetes`.
         let has_address = !service.headless && service.external_name.is_none();
         (has_address && service.id().name != "kubernetes").then_some(service)
     })
 }
 
-/// Whether a container has a variable from a ConfigMap or Secret of the input.
+/// Whether `envFrom` of a container sets a variable, from a ConfigMap or Secret of the input.
 fn is_from_source(catalog: &Catalog<'_>, home: &str, container: &Node, variable: &str) -> bool {
-    items(container, "envFrom").iter().any(|source| {
+    container.items_at(&["envFrom"]).iter().any(|source| {
         let prefix = source.text_at(&["prefix"]).unwrap_or_default();
         let Some(key) = variable.strip_prefix(prefix) else { return false };
         let kinds = [("configMapRef", "ConfigMap"), ("secretRef", "Secret")];
@@ -163,8 +165,4 @@ fn is_from_source(catalog: &Catalog<'_>, home: &str, container: &Node, variable:
             from.is_some_and(has)
         })
     })
-}
-
-fn items<'n>(node: &'n Node, list: &str) -> &'n [Node] {
-    node.get(list).map(Node::items).unwrap_or_default()
 }

@@ -1,21 +1,20 @@
-//! Reports what a copy shares with its original outside the mesh: ports, folders and processes of a node, network
-//! volumes, addresses.
+//! Warns of what the pods of a copy share with those of its original, besides calls: ports, folders and processes of a
+//! node, volumes, addresses.
 
-use super::copied::Copies;
+use super::originals::Originals;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::bindings::{BINDINGS, Binding, To};
 use crate::kube::volumes::{Fate, PER_POD_DRIVERS, fate};
-use crate::model::{chosen_storage, claim_templates, pod_annotations, pod_spec};
+use crate::model::{chosen_storage, claim_templates, containers, pod_annotations, pod_spec};
 use crate::yaml::Node;
 
-/// So many things of a workload are named, and so many places shown.
+/// How many shared things of a workload a finding names, and how many places it shows.
 const SHOWN: usize = 5;
 
-/// What pods of two namespaces share.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Something that pods of two namespaces share.
 struct Shared {
     says: String,
-    /// What comes of it, and what to do.
+    /// The consequence, and the remedy.
     help: &'static str,
     place: Place,
 }
@@ -31,16 +30,20 @@ const CLAIM: &str = "a PersistentVolume serves one claim, and that of a copy sta
 const ADDRESS: &str = "two pods with one address cannot both have it: patch the annotation away, or give copies another";
 
 /// Warns once for each workload.
-pub(super) fn check(copies: &Copies<'_, '_>, report: &mut Report) {
-    for &original in copies.originals() {
+pub(super) fn check(originals: &Originals<'_, '_>, report: &mut Report) {
+    for &original in originals.all() {
         let mut all = of_body(&original.node);
         if all.is_empty() {
             continue;
         }
         all.retain(|shared| {
-            copies.keep(original, |body| of_body(body).iter().any(|one| one.says == shared.says))
+            originals.holds_for_copy(original, |body| {
+                of_body(body).iter().any(|one| one.says == shared.says)
+            })
         });
-        let Some(first) = all.first() else { continue };
+        if all.is_empty() {
+            continue;
+        }
         let message = format!(
             "copies of {} share with it: {}",
             original.id,
@@ -49,21 +52,19 @@ pub(super) fn check(copies: &Copies<'_, '_>, report: &mut Report) {
         let mut help: Vec<&str> = all.iter().map(|one| one.help).collect();
         help.dedup();
         let finding = Diagnostic::new(&code::SHARED_WITH_ORIGINAL, message, help.join("\n"));
-        let finding = finding.at(first.place, "the same in a copy");
-        let others = all.iter().skip(1).take(SHOWN - 1);
-        report.push(others.fold(finding, |finding, one| finding.also(one.place, "and this")));
+        let places = all.iter().map(|one| one.place).take(SHOWN);
+        report.push(finding.at_all(places, "the same in a copy", "and this"));
     }
 }
 
-/// What the pods of a workload share with those of its copies, by what comes of it.
+/// What the pods of a workload share with those of its copies.
 fn of_body(body: &Node) -> Vec<Shared> {
     let Some(pod) = pod_spec(body) else { return Vec::new() };
-    let mut found = Vec::new();
-    for port in containers(pod).flat_map(|container| items(container, "ports")) {
+    let mut shared = Vec::new();
+    for port in containers(pod).flat_map(|container| container.items_at(&["ports"])) {
         let number = port.get("hostPort").filter(|port| port.integer_value() != Some(0));
-        if let Some(number) = number.filter(|number| number.text().is_some()) {
-            let text = number.text().unwrap_or_default();
-            found.push(Shared::new(format!("port {text} of the node (`hostPort`)"), PORT, number));
+        if let Some((number, text)) = number.and_then(|number| Some((number, number.text()?))) {
+            shared.push(Shared::new(format!("port {text} of the node (`hostPort`)"), PORT, number));
         }
     }
     let switches = [
@@ -73,19 +74,19 @@ fn of_body(body: &Node) -> Vec<Shared> {
     ];
     for (key, what, help) in switches {
         if let Some(on) = pod.get(key).filter(|value| value.is_true()) {
-            found.push(Shared::new(format!("{what} (`{key}`)"), help, on));
+            shared.push(Shared::new(format!("{what} (`{key}`)"), help, on));
         }
     }
-    found.extend(items(pod, "volumes").iter().filter_map(|volume| of_volume(pod, volume)));
-    found.extend(claim_templates(body).filter_map(of_claim));
+    shared.extend(pod.items_at(&["volumes"]).iter().filter_map(|volume| of_volume(pod, volume)));
+    shared.extend(claim_templates(body).filter_map(of_claim));
     let annotations = pod_annotations(body).map(Node::entries).unwrap_or_default().iter();
     let addresses = annotations.filter(|(key, value)| is_address(&key.text, value));
-    found.extend(
+    shared.extend(
         addresses.map(|(key, value)| {
             Shared::new(format!("the address in `{}`", key.text), ADDRESS, value)
         }),
     );
-    found
+    shared
 }
 
 impl Shared {
@@ -94,17 +95,13 @@ impl Shared {
     }
 }
 
-fn containers(pod: &Node) -> impl Iterator<Item = &Node> {
-    ["containers", "initContainers"].into_iter().flat_map(|list| items(pod, list))
-}
-
-/// A volume that is the same in every pod, and that one of these may write.
+/// What a volume shares: the same files for every pod, of which one may write, or a disk.
 fn of_volume(pod: &Node, volume: &Node) -> Option<Shared> {
     let is_read_only = |node: &Node| node.get("readOnly").is_some_and(Node::is_true);
     let (kind, source) = volume.entries().iter().find(|(key, _)| key.text != "name")?;
     let name = volume.text_at(&["name"]).unwrap_or_default();
     match fate(&kind.text) {
-        // Google's alone can be attached to many nodes, where all of them only read it.
+        // Disks of Google can be attached to many nodes that only read them.
         Fate::Disk if kind.text == "gcePersistentDisk" && is_read_only(source) => return None,
         Fate::Disk => {
             let says = format!("the disk of the volume `{name}` (`{}`)", kind.text);
@@ -115,7 +112,7 @@ fn of_volume(pod: &Node, volume: &Node) -> Option<Shared> {
         Fate::PerPod | Fate::Template | Fate::Follows | Fate::Claim => return None,
     }
     let mut mounts = containers(pod).flat_map(|container| {
-        ["volumeMounts", "volumeDevices"].into_iter().flat_map(|list| items(container, list))
+        ["volumeMounts", "volumeDevices"].into_iter().flat_map(|list| container.items_at(&[list]))
     });
     let is_socket = kind.text == "hostPath" && is_socket(source);
     let is_written = mounts
@@ -145,13 +142,13 @@ fn is_own_driver(source: &Node) -> bool {
     source.text_at(&["driver"]).is_some_and(|driver| PER_POD_DRIVERS.contains(&driver))
 }
 
-/// Whether a path of the node is a socket: who mounts it read-only can still send what they like.
+/// Whether a path of the node is a socket. A read-only mount does not keep a pod from sending to it.
 fn is_socket(source: &Node) -> bool {
     source.text_at(&["type"]) == Some("Socket")
         || source.text_at(&["path"]).is_some_and(|path| path.ends_with(".sock"))
 }
 
-/// A PersistentVolume that claims of all pods ask for by its name or its labels.
+/// What a claim of every pod shares: the PersistentVolume that it asks for by name or labels.
 fn of_claim(claim: &Node) -> Option<Shared> {
     let (key, node) = chosen_storage(claim)?;
     let says = match node.text() {
@@ -168,8 +165,4 @@ fn is_address(key: &str, value: &Node) -> bool {
     let is_bound = |binding: &Binding| matches!(binding.to, To::Address) && binding.is(key);
     let fixed = || ["\"ips\"", "\"mac\""].iter().any(|field| text.contains(field));
     !text.is_empty() && (BINDINGS.iter().any(is_bound) || key == NETWORKS && fixed())
-}
-
-fn items<'n>(node: &'n Node, list: &str) -> &'n [Node] {
-    node.get(list).map(Node::items).unwrap_or_default()
 }

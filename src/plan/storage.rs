@@ -1,32 +1,31 @@
-//! What claims of a copy need that stays in the baseline's namespace, and devices that a copy has no claim for.
+//! Finds storage that a copy cannot have: content of claims in the baseline's namespace, and devices whose claim became
+//! an empty directory.
 
 use smol_str::SmolStr;
 
-use super::lacks::{Lack, What};
-use super::needs::Needs;
+use super::lacks::What;
+use super::requirements::Requirements;
 use crate::kube::Id;
-use crate::model::{claim_templates, data_source, pod_spec};
+use crate::model::{claim_templates, containers, data_source, pod_spec};
 use crate::yaml::Node;
 
-/// Adds what the storage of a workload's pods lacks.
-pub(super) fn follow(needs: &mut Needs<'_>, id: &Id, body: &Node) {
+/// Adds storage that the pods of a workload cannot have.
+pub(super) fn follow(requirements: &mut Requirements<'_>, id: &Id, body: &Node) {
     let Some(pod) = pod_spec(body) else { return };
     for claim in claim_templates(body) {
         if let Some(name) = data_source(claim) {
-            let what = What::Claim(source(claim, id));
-            needs.lacks.push(Lack { what, referrer: id.clone(), place: name.place });
+            requirements.lack(What::Claim(source(claim, id)), id, name.place);
         }
     }
     for device in devices(pod) {
         let name = device.text().unwrap_or_default();
         if is_emptied(pod, name) {
-            let what = What::Device(name.to_owned());
-            needs.lacks.push(Lack { what, referrer: id.clone(), place: device.place });
+            requirements.lack(What::Device(name.to_owned()), id, device.place);
         }
     }
 }
 
-/// The identity of what a claim takes its content from.
+/// The identity of the object from which a claim takes its content.
 fn source(claim: &Node, id: &Id) -> Id {
     let text = |key| {
         let of = |source| claim.text_at(&[source, key]).filter(|text| !text.is_empty());
@@ -40,19 +39,13 @@ fn source(claim: &Node, id: &Id) -> Id {
 
 /// The names of volumes that containers use as devices.
 fn devices(pod: &Node) -> impl Iterator<Item = &Node> {
-    let lists = ["containers", "initContainers"].into_iter();
-    let containers = lists.flat_map(|list| items(pod, list));
-    let devices = containers.flat_map(|container| items(container, "volumeDevices"));
+    let devices = containers(pod).flat_map(|container| container.items_at(&["volumeDevices"]));
     devices.filter_map(|device| device.get("name"))
 }
 
-/// Whether the volume of this name is a directory of the node, which is mounted and is no device: in a manifest that a
-/// server takes, it was a claim before `volumes: empty`.
+/// Whether the volume of this name is an empty directory, which is no device. The API server accepts only claims as
+/// devices, so it was a claim before `volumes: empty`.
 fn is_emptied(pod: &Node, name: &str) -> bool {
-    let mut volumes = items(pod, "volumes").iter();
+    let mut volumes = pod.items_at(&["volumes"]).iter();
     volumes.any(|one| one.text_at(&["name"]) == Some(name) && one.get("emptyDir").is_some())
-}
-
-fn items<'n>(node: &'n Node, list: &str) -> &'n [Node] {
-    node.get(list).map(Node::items).unwrap_or_default()
 }

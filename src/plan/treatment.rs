@@ -1,4 +1,5 @@
-//! What happens to what an estate has, as tables for people: made of the lists by which the program decides.
+//! The tables of the guide that say what happens to kinds, volumes, references and annotations in a preview. They are
+//! made from the lists by which the program decides.
 
 use crate::kube::bindings::{BINDINGS, Form, On, To};
 use crate::kube::kinds::{self, Support};
@@ -10,7 +11,7 @@ use crate::model::Referent;
 use super::bound::FIELDS;
 use super::policies::{BUDGETS, SCALERS};
 
-/// A table: its name, the heads of its columns, and its rows.
+/// The name of a table, the heads of its columns, and its rows.
 pub type Table = (&'static str, [&'static str; 3], Vec<[String; 3]>);
 
 /// Every table.
@@ -39,12 +40,11 @@ fn workloads() -> Vec<[String; 3]> {
         [format!("`{kind}`"), group_name(group), what]
     });
     let scalers = SCALERS.iter().map(|&(group, kind, _, why)| (group, kind, why));
-    let beside = scalers.chain([BUDGETS]);
-    let beside = beside.map(|(group, kind, why)| {
+    let left_out = scalers.chain([BUDGETS]).map(|(group, kind, why)| {
         let what = format!("left out, with a note (`left-out`): {why}");
         [format!("`{kind}`"), group_name(group), what]
     });
-    rows.chain(beside).collect()
+    rows.chain(left_out).collect()
 }
 
 fn group_name(group: &str) -> String {
@@ -86,7 +86,7 @@ fn volumes() -> Vec<[String; 3]> {
     VOLUMES.iter().map(row).chain(besides_volumes()).collect()
 }
 
-/// Other words about volumes, and types that a newer Kubernetes may have.
+/// The rows for other fields about volumes, and for types of volumes that are not known.
 fn besides_volumes() -> impl Iterator<Item = [String; 3]> {
     let rows = [
         ("any other", "not known", NAMED.to_owned()),

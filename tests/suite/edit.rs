@@ -158,6 +158,93 @@ fn a_comment_directly_below_the_line_of_the_list_is_the_lists_unless_something_s
 }
 
 #[test]
+fn a_comment_with_blank_lines_around_it_goes_with_the_preview_below_it() {
+    let block =
+        |name: &str| format!("    - name: {name}\n      services: [{{name: cart, image: x}}]\n");
+    let braces =
+        |name: &str| format!("    - {{name: {name}, services: [{{name: cart, image: x}}]}}\n");
+    let lines =
+        |name: &str| format!("    {{name: {name}, services: [{{name: cart, image: x}}]}},\n");
+    let left = |name: &str| block(name).replace("\n    ", "\n  ")[2..].to_owned();
+    for style in 0..4 {
+        let (open, close) = if style == 3 { (" [", "  ]\n") } else { ("", "") };
+        let at = if style == 1 { "  " } else { "    " };
+        let file = |parts: &[&str]| {
+            let part = |part: &&str| match part.starts_with("pr") {
+                true => [block(part), left(part), braces(part), lines(part)][style].clone(),
+                false => part.replace("    #", &format!("{at}#")),
+            };
+            let parts: String = parts.iter().map(part).collect();
+            format!("{HEAD}  previews:{open}\n{parts}{close}")
+        };
+        let (first, end) = ("    # list\n\n", "\n    # end\n\n");
+        let (note, long) = ("\n    # note\n\n", "\n    # a\n    # b\n\n# c\n\n");
+        let before = file(&[first, "pr-1", note, "pr-3", long, "pr-5", end]);
+        for (gone, after) in [
+            ("pr-1", file(&[first, note, "pr-3", long, "pr-5", end])),
+            ("pr-3", file(&[first, "pr-1", long, "pr-5", end])),
+            ("pr-5", file(&[first, "pr-1", note, "pr-3", end])),
+        ] {
+            let removed = edit(&before, &["remove", gone]).ok();
+            assert_eq!(removed, after);
+            for new in ["pr-0", "pr-2", "pr-4", "pr-9"] {
+                let set = ["set", new, "--image", "cart=x"];
+                let there = edit(&edit(&before, &set).ok(), &["remove", gone]).ok();
+                assert_eq!(edit(&removed, &set).ok(), there, "{new}, {gone}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tag_and_an_anchor_of_the_list_stay_when_it_is_empty() {
+    let set = ["set", "pr-1", "--image", "cart=x"];
+    let entry = "    - name: pr-1\n      services:\n        - name: cart\n          image: x\n";
+    for tag in [" !!seq", " &all", " !!seq &all", " &all !!seq # CI"] {
+        let file = format!("{HEAD}  previews:{tag}\n{entry}");
+        let empty = edit(&file, &["remove", "pr-1"]).ok();
+        let (before, comment) = tag.split_once(" #").map_or((tag, ""), |(tag, _)| (tag, " # CI"));
+        assert_eq!(empty, format!("{HEAD}  previews:{before} []{comment}\n"));
+        assert_eq!(edit(&empty, &set).ok(), file);
+    }
+}
+
+#[test]
+fn comments_behind_a_text_that_keeps_its_blank_lines_stay_as_they_are() {
+    let entry = |name: &str, text: &str| {
+        format!(
+            "    - name: {name}\n      services:\n        - name: cart\n          patches:\n            - patch: {text}\n"
+        )
+    };
+    let kept = entry("pr-1", "|+\n                a\n#\n\n      # deep");
+    let file = format!("{HEAD}  previews:\n{}{kept}{}", entry("pr-0", "x"), entry("pr-2", "x"));
+    let text = edit(&file, &["remove", "pr-0"]).ok();
+    assert_eq!(text, format!("{HEAD}  previews:\n{kept}{}", entry("pr-2", "x")));
+    // Without what is between them, the text would take the blank line of the next preview.
+    let text = entry("pr-1", "|+\n                a");
+    let file = format!("{HEAD}  previews:\n{text}{}\n{}", entry("pr-2", "x"), entry("pr-3", "x"));
+    let refused = edit(&file, &["remove", "pr-2"]).failed();
+    assert!(
+        refused.contains("would become a part of the text above") && refused.contains("`|+`"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn the_first_record_of_a_close_stands_below_the_comments_of_the_last_preview() {
+    let entry =
+        |name: &str| format!("    - name: {name}\n      services: [{{name: cart, image: x}}]\n");
+    let file =
+        format!("{HEAD}  previews:\n{}      # wait for pr-7\n{}", entry("pr-1"), entry("pr-2"));
+    let text = edit(&file, &["remove", "pr-2", "--closed", "2026-11-29T10:10:00Z"]).ok();
+    let closed = "  closed:\n    - name: pr-2\n      at: \"2026-11-29T10:10:00Z\"\n";
+    assert_eq!(
+        text,
+        format!("{HEAD}  previews:\n{}      # wait for pr-7\n{closed}", entry("pr-1"))
+    );
+}
+
+#[test]
 fn the_last_preview_leaves_an_empty_list_and_comes_back() {
     let text = edit(FILE, &["remove", "pr-4", "pr-42"]).ok();
     assert!(text.contains("  previews: [] # CI edits this list\n    # the end\n"), "{text}");

@@ -21,13 +21,47 @@ struct Entry {
     above: Option<bool>,
     /// A blank line above all that.
     apart: bool,
-    /// A comment above that stands alone.
+    /// A comment above with blank lines around it.
     alone: bool,
     behind: bool,
     /// A comment below that is indented deeper.
     deep: bool,
     /// The comment above is indented deeper too.
     askew: bool,
+    rough: Rough,
+}
+
+/// What else a preview can have around it and in it, which nobody can say whose it is.
+#[derive(Debug, Clone, Default)]
+struct Rough {
+    above: Vec<Line>,
+    /// The header of a block scalar at its end.
+    text: Option<&'static str>,
+    inside: bool,
+    anchor: bool,
+}
+
+/// A blank line, or a comment in some column.
+#[derive(Debug, Clone)]
+struct Line {
+    kind: usize,
+    number: usize,
+}
+
+impl Line {
+    fn text(&self, at: &str) -> String {
+        let number = self.number;
+        match self.kind {
+            0 | 1 => "\n".to_owned(),
+            2 => "   \n".to_owned(),
+            3 | 4 => format!("{at}# {number}\n"),
+            5 => format!("{at}  # {number}\n"),
+            6 => format!("# {number}\n"),
+            7 => format!("{at}# pr-{number}\n"),
+            8 => format!("{at}  # pr-{number}\n"),
+            _ => format!("{at}\t# {number}\n"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,6 +87,12 @@ struct File {
     windows: bool,
     /// Items in brackets stand where no program would put them.
     odd: bool,
+    /// Lines behind the last preview.
+    below: Vec<Line>,
+    /// A tag and an anchor of the list.
+    tag: &'static str,
+    /// Whether markers are around the document.
+    marked: bool,
 }
 
 impl Entry {
@@ -89,12 +129,17 @@ impl Entry {
         if self.expires {
             lines.push("  expires: \"2026-01-01T00:00:00Z\"".to_owned());
         }
-        lines
-            .iter()
-            .map(|line| format!("  {indent}{line}\n"))
-            .collect::<String>()
-            .trim_end()
-            .to_owned()
+        if self.rough.anchor {
+            lines[0] = format!("- &{0} !!map\n  {indent}  name: {0}", self.name());
+        }
+        if self.rough.inside {
+            lines.insert(1, format!("  # inside {}\n", self.number));
+        }
+        if let Some(header) = self.rough.text {
+            lines.push(format!("  note: {header}\n  {indent}    a\n\n  {indent}    b"));
+        }
+        let lines: Vec<String> = lines.iter().map(|line| format!("  {indent}{line}")).collect();
+        lines.join("\n")
     }
 
     /// The comments that belong to this preview.
@@ -103,7 +148,8 @@ impl Entry {
         let above = self.above.map(|named| self.above(named));
         let rest = [(self.behind, "behind"), (self.deep, "deep")];
         let rest = rest.iter().filter(|(is, _)| *is).map(|(_, what)| format!("# {what} {name}"));
-        above.into_iter().chain(rest).collect()
+        let alone = self.alone.then(|| format!("# alone {}", self.number));
+        above.into_iter().chain(rest).chain(alone).collect()
     }
 
     fn above(&self, named: bool) -> String {
@@ -124,10 +170,31 @@ impl File {
             Style::Json | Style::Hugging | Style::Compact => self.json(),
             _ => self.yaml(),
         };
+        if self.marked && self.has_comments() {
+            text = format!("---\n# the file's\n{text}...\n");
+        }
         if !self.last_newline {
             text.truncate(text.trim_end().len());
         }
         if self.windows { text.replace('\n', "\r\n") } else { text }
+    }
+
+    /// Whether an edited text has this entry as before, with what stands between it and the one above.
+    fn keeps(&self, entry: &Entry, above: Option<&Entry>, before: &str, after: &str) -> bool {
+        let core = |entry: &Entry| match self.style {
+            Style::Block => Some(entry.block("  ")),
+            Style::Left => Some(entry.block("")),
+            Style::Braces | Style::Lines { .. } => Some(entry.braces()),
+            _ => None,
+        };
+        // A text without a line break at the end gets another header when lines follow it.
+        let is_sealed = entry.rough.text.is_some() && !self.last_newline;
+        let (Some(last), false) = (core(entry), is_sealed) else { return true };
+        let first = above.and_then(core).unwrap_or_else(|| last.clone());
+        let (before, after) = (before.replace("\r\n", "\n"), after.replace("\r\n", "\n"));
+        let (start, end) = (before.find(&first), before.find(&last).map(|at| at + last.len()));
+        let (start, end) = (start.expect("written"), end.expect("written"));
+        after.contains(&before[start..end])
     }
 
     fn json(&self) -> String {
@@ -154,9 +221,10 @@ impl File {
             Style::Lines { .. } => (" [", "  ]\n"),
             Style::Aligned => (" [", "]\n"),
             Style::Side => (" [", "]\n"),
+            _ if self.entries.is_empty() => (" []", ""),
             _ => ("", ""),
         };
-        let mut out = format!("{HEAD}  previews:{open}");
+        let mut out = format!("{HEAD}  previews:{}{open}", self.tag);
         let indent = if self.style == Style::Left { "" } else { "  " };
         if !matches!(self.style, Style::Aligned | Style::Side) {
             out.push('\n');
@@ -181,6 +249,7 @@ impl File {
             };
             let is_first_inside = index == 0 && self.style == Style::Aligned;
             if self.has_comments() && !is_first_inside {
+                out.extend(entry.rough.above.iter().map(|line| line.text(at)));
                 if entry.alone {
                     out.push_str(&format!("\n{at}# alone {}\n\n", entry.number));
                 } else if entry.apart {
@@ -201,7 +270,9 @@ impl File {
             if self.style == Style::Side {
                 continue;
             }
-            if entry.behind && !(is_last && self.style == Style::Aligned) {
+            let has_text =
+                entry.rough.text.is_some() && matches!(self.style, Style::Block | Style::Left);
+            if entry.behind && !has_text && !(is_last && self.style == Style::Aligned) {
                 out.push_str(&format!(" # behind {}", entry.name()));
             }
             if !(is_last && self.style == Style::Aligned) {
@@ -210,6 +281,10 @@ impl File {
                     out.push_str(&format!("{at}   # deep {}\n", entry.name()));
                 }
             }
+        }
+        if !matches!(self.style, Style::Aligned | Style::Side) {
+            let at = format!("  {indent}");
+            out.extend(self.below.iter().map(|line| line.text(&at)));
         }
         out.push_str(close);
         if self.key_below {
@@ -223,13 +298,14 @@ impl File {
 enum Edit {
     Set { number: usize, service: usize, expires: bool, replace: bool, change: bool },
     Remove(Vec<usize>),
+    Close(Vec<usize>),
 }
 
 impl Edit {
     fn touches(&self, number: usize) -> bool {
         match self {
             Self::Set { number: set, .. } => *set == number,
-            Self::Remove(gone) => gone.contains(&number),
+            Self::Remove(gone) | Self::Close(gone) => gone.contains(&number),
         }
     }
 
@@ -255,13 +331,19 @@ impl Edit {
                 numbers.iter().any(|number| name == format!("pr-{number}"))
             })
             .map(|(text, _)| text),
+            Self::Close(numbers) => {
+                let names: Vec<String> =
+                    numbers.iter().map(|number| format!("pr-{number}")).collect();
+                let at = "2026-01-01T00:00:00Z".parse().expect("a time");
+                edit::close(&sources, &node, &names, at, None).map(|(text, _)| text)
+            }
         }
     }
 
     /// What the edit does to the previews, by name.
     fn model(&self, previews: &mut BTreeMap<String, Value>) {
         match self {
-            Self::Remove(numbers) => previews
+            Self::Remove(numbers) | Self::Close(numbers) => previews
                 .retain(|name, _| !numbers.iter().any(|number| *name == format!("pr-{number}"))),
             Self::Set { number, service, expires, replace, change } => {
                 let name = format!("pr-{number}");
@@ -298,11 +380,14 @@ fn changed() -> Change {
     }
 }
 
-fn parse(text: &str) -> Node {
+fn try_parse(text: &str) -> Option<Node> {
     let mut sources = Sources::default();
     let file = sources.add("previews.yaml", text);
-    let found = parse_documents(&sources, file, &InputLimits::default());
-    found.unwrap_or_else(|errors| panic!("{errors:?}\n{text}")).remove(0)
+    Some(parse_documents(&sources, file, &InputLimits::default()).ok()?.remove(0))
+}
+
+fn parse(text: &str) -> Node {
+    try_parse(text).unwrap_or_else(|| panic!("no YAML:\n{text}"))
 }
 
 fn previews(text: &str) -> BTreeMap<String, Value> {
@@ -320,7 +405,7 @@ fn comments(text: &str) -> Vec<String> {
     found
 }
 
-fn file() -> impl Strategy<Value = File> {
+fn any_file() -> impl Strategy<Value = File> + Clone {
     let styles = prop_oneof![
         Just(Style::Block),
         Just(Style::Left),
@@ -335,28 +420,60 @@ fn file() -> impl Strategy<Value = File> {
     let flags = any::<[bool; 6]>();
     let entry = (1..3usize, any::<Option<bool>>(), flags).prop_map(|(services, above, flags)| {
         let [expires, apart, alone, behind, deep, askew] = flags;
-        Entry { number: 0, services, expires, above, apart, alone, behind, deep, askew }
+        let rough = Rough::default();
+        Entry { number: 0, services, expires, above, apart, alone, behind, deep, askew, rough }
     });
     let numbered =
         proptest::collection::btree_map((1..5usize).prop_map(|n| 2 * n - 1), entry, 1..4);
-    (styles, numbered, any::<[bool; 5]>())
-        .prop_map(|(style, entries, flags)| {
-            let numbered = |(number, entry)| Entry { number, ..entry };
-            File {
-                style,
-                entries: entries.into_iter().map(numbered).collect(),
-                header: flags[0],
-                key_below: flags[1],
-                last_newline: flags[2],
-                windows: flags[3],
-                odd: flags[4],
+    (styles, numbered, any::<[bool; 5]>()).prop_map(|(style, entries, flags)| {
+        let numbered = |(number, entry)| Entry { number, ..entry };
+        File {
+            style,
+            entries: entries.into_iter().map(numbered).collect(),
+            header: flags[0],
+            key_below: flags[1],
+            last_newline: flags[2],
+            windows: flags[3],
+            odd: flags[4],
+            below: Vec::new(),
+            tag: "",
+            marked: false,
+        }
+    })
+}
+
+fn file() -> impl Strategy<Value = File> {
+    // A comment that stands alone, or heads the list, has room at the end only if the last line ends.
+    any_file().prop_filter("the last line ends", |file| {
+        let is_alone = |entry: &Entry| entry.alone || entry.above == Some(false);
+        file.last_newline || !(file.header || file.entries.iter().any(is_alone))
+    })
+}
+
+/// A file with lines of any kind anywhere.
+fn rough_file() -> impl Strategy<Value = File> {
+    let line = (0..10usize, 0..9usize).prop_map(|(kind, number)| Line { kind, number });
+    let lines = || proptest::collection::vec(line.clone(), 0..5);
+    let headers = ["|", "|-", "|+", ">", ">-", ">+"].as_slice();
+    let text = proptest::option::weighted(0.3, proptest::sample::select(headers));
+    let rough = (lines(), text, any::<[bool; 2]>()).prop_map(|(above, text, flags)| Rough {
+        above,
+        text,
+        inside: flags[0],
+        anchor: flags[1],
+    });
+    let tag = proptest::sample::select(["", "", " !!seq", " &all", " !!seq &all"].as_slice());
+    let roughs = [rough.clone(), rough.clone(), rough];
+    (any_file(), roughs, lines(), tag, any::<bool>(), 0..4usize)
+        .prop_map(|(mut file, roughs, below, tag, marked, count)| {
+            file.entries.truncate(count);
+            for (entry, rough) in file.entries.iter_mut().zip(roughs) {
+                entry.rough = rough;
             }
+            File { below, tag, marked, ..file }
         })
-        // A comment that stands alone, or heads the list, has room at the end only if the last line ends.
-        .prop_filter("the last line ends", |file| {
-            let is_alone = |entry: &Entry| entry.alone || entry.above == Some(false);
-            file.last_newline || !(file.header || file.entries.iter().any(is_alone))
-        })
+        // Lines behind a block scalar can be a part of it, or end it in a wrong column.
+        .prop_filter("it is YAML", |file| try_parse(&file.text()).is_some())
 }
 
 fn one_edit() -> impl Strategy<Value = Edit> {
@@ -365,7 +482,9 @@ fn one_edit() -> impl Strategy<Value = Edit> {
     });
     let remove = proptest::collection::btree_set(0..9usize, 1..5)
         .prop_map(|numbers| Edit::Remove(numbers.into_iter().collect()));
-    prop_oneof![set, remove]
+    let close = proptest::collection::btree_set(0..9usize, 1..3)
+        .prop_map(|numbers| Edit::Close(numbers.into_iter().collect()));
+    prop_oneof![2 => set, 2 => remove, 1 => close]
 }
 
 fn config() -> Config {
@@ -397,7 +516,7 @@ proptest! {
         let first = file.entries.first().filter(|entry| entry.above == Some(false));
         let may_stay = first.map(|entry| entry.above(false));
         let gone: Vec<String> =
-            file.entries.iter().filter(|entry| matches!(&edit, Edit::Remove(_)) && edit.touches(entry.number)).flat_map(Entry::comments).collect();
+            file.entries.iter().filter(|entry| !matches!(&edit, Edit::Set { .. }) && edit.touches(entry.number)).flat_map(Entry::comments).collect();
         let wanted: Vec<String> = comments(&text).into_iter().filter(|one| !gone.contains(one) || may_stay.as_ref() == Some(one)).collect();
         let found = comments(&after);
         let least: Vec<String> = wanted.iter().filter(|one| !gone.contains(one)).cloned().collect();
@@ -411,16 +530,43 @@ proptest! {
 
     #[test]
     fn edits_of_different_previews_commute(file in file(), one in one_edit(), other in one_edit()) {
-        // A comment that stands alone between two previews stays whatever goes: a new preview may come to
-        // stand on either side of it.
-        let mut file = file;
-        file.entries.iter_mut().for_each(|entry| entry.alone = false);
         prop_assume!((0..9).all(|number| !(one.touches(number) && other.touches(number))));
         let text = file.text();
         let both = |first: &Edit, second: &Edit| -> Result<String, Refused> { second.apply(&first.apply(&text)?) };
         let (here, there) = (both(&one, &other), both(&other, &one));
         let (here, there) = (here.expect("edited"), there.expect("edited"));
         prop_assert_eq!(here, there, "\n{}", text);
+    }
+
+    #[test]
+    fn edits_commute_and_keep_the_text_of_others_whatever_stands_between_them(
+        file in rough_file(), one in one_edit(), other in one_edit()
+    ) {
+        prop_assume!((0..9).all(|number| !(one.touches(number) && other.touches(number))));
+        let text = file.text();
+        let both = |first: &Edit, second: &Edit| -> Result<String, Refused> { second.apply(&first.apply(&text)?) };
+        let (here, there) = (both(&one, &other), both(&other, &one));
+        match (here, there) {
+            (Ok(here), Ok(there)) => {
+                // A text that comes to stand at the end gets its line break, even if the file had none there.
+                let has_text = file.entries.iter().any(|entry| entry.rough.text.is_some());
+                let end = |text: &'_ str| if has_text && !file.last_newline { text.trim_end().len() } else { text.len() };
+                prop_assert_eq!(&here[..end(&here)], &there[..end(&there)], "\n{}", text);
+                let is_left = |number: usize| !one.touches(number) && !other.touches(number);
+                for (index, entry) in file.entries.iter().enumerate().filter(|(_, entry)| is_left(entry.number)) {
+                    prop_assert!(file.keeps(entry, None, &text, &here), "{text}\n{here}");
+                    let above = index.checked_sub(1).map(|above| &file.entries[above]);
+                    if let Some(above) = above.filter(|above| (above.number..entry.number).all(is_left)) {
+                        prop_assert!(file.keeps(entry, Some(above), &text, &here), "{text}\n{here}");
+                    }
+                }
+            }
+            // A text that keeps the blank lines below it would take those of another preview.
+            (here, there) => {
+                let is_kept = file.entries.iter().any(|entry| entry.rough.text.is_some_and(|text| text.contains('+')));
+                prop_assert!(is_kept, "{here:?}\n{there:?}\n{text}");
+            }
+        }
     }
 }
 

@@ -538,7 +538,7 @@ fn a_policy_that_gets_more_rules_or_sources_than_istio_takes_is_refused() {
     objects.pop();
     objects.push(of_paths("paths", "ALLOW", 0..257));
     let stderr = render(&objects, &previews(&changed)).failed();
-    let wanted = "error[policy-unlike]: AuthorizationPolicy shop/paths would have 514 rules with what is said of \
+    let wanted = "error[policy-unlike]: AuthorizationPolicy shop/paths would have 514 rules with those for \
                   previews: Istio takes 512";
     assert!(stderr.contains(wanted), "{stderr}");
     assert!(stderr.contains("divide its rules among two policies"), "{stderr}");

@@ -1,41 +1,44 @@
-//! Calls that some policies tell apart: one for each way in which what they ask for can be there or not.
+//! Calls to try: one for each group of calls that some policies treat alike. The values of a call are taken from the
+//! patterns of the policies, and each value may also be missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::evaluate::{Ask, Call, HOST, METHOD, PATH, PORT, Wanted};
+use super::evaluate::{Call, FieldMatch, HOST, METHOD, PATH, PORT, Requirement};
 
-/// The most calls of one workload for which every combination is tried. Beyond that there is one for each thing that
-/// a rule asks for.
-const MOST: usize = 400;
+/// The most combinations of values that are tried at one workload. If there are more, each operation of each rule is
+/// tried once.
+const MOST_COMBINATIONS: usize = 400;
 
-/// What a request is of which no policy says anything.
+/// A request with values that policies seldom name.
 const PLAIN: [(&str, &str); 3] = [(HOST, "anabranch.example"), (METHOD, "GET"), (PATH, "/")];
 
-/// What no policy names.
-const OTHER: [(&str, &str); 2] = [(METHOD, "TRACE"), (PATH, "/anabranch")];
+/// Values that no policy names.
+const UNNAMED: [(&str, &str); 2] = [(METHOD, "TRACE"), (PATH, "/anabranch")];
 
-/// The calls that some asks tell apart.
-pub(super) fn told_apart<'p>(asks: impl Iterator<Item = &'p Ask<'p>>) -> Vec<Call> {
+/// The calls to try against some requirements.
+pub(super) fn representatives<'p>(
+    requirements: impl Iterator<Item = &'p Requirement<'p>>,
+) -> Vec<Call> {
     let mut values = Values::new();
     let mut calls: BTreeSet<Call> = BTreeSet::from([plain()]);
-    for ask in asks {
-        let mut rest = plain();
-        note(&ask.request, &mut values, &mut rest);
-        for operation in &ask.operations {
-            let mut call = rest.clone();
-            note(operation, &mut values, &mut call);
+    for requirement in requirements {
+        let mut base = plain();
+        collect(&requirement.conditions, &mut values, &mut base);
+        for operation in &requirement.operations {
+            let mut call = base.clone();
+            collect(operation, &mut values, &mut call);
             calls.insert(call);
         }
-        calls.insert(rest);
+        calls.insert(base);
     }
-    for (key, value) in PLAIN.into_iter().chain(OTHER) {
+    for (key, value) in PLAIN.into_iter().chain(UNNAMED) {
         if let Some(values) = values.get_mut(key) {
             values.insert(Some(value.to_owned()));
         }
     }
-    let count = values.values().try_fold(1usize, |count, of| count.checked_mul(of.len()));
-    if count.is_some_and(|count| count <= MOST) {
-        calls.extend(combined(&values));
+    let count = values.values().try_fold(1usize, |count, values| count.checked_mul(values.len()));
+    if count.is_some_and(|count| count <= MOST_COMBINATIONS) {
+        calls.extend(combinations(&values));
     }
     calls.into_iter().collect()
 }
@@ -44,25 +47,25 @@ fn plain() -> Call {
     PLAIN.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-/// What calls may have under each key.
+/// The values that calls may have under each key; `None` for a call without the key.
 type Values = BTreeMap<String, BTreeSet<Option<String>>>;
 
-/// Notes what is asked for, and that it may not be there; a call gets the first of each list.
-fn note(all: &[Wanted<'_>], values: &mut Values, call: &mut Call) {
-    for Wanted { key, any, not } in all {
+/// Adds the values of some fields to `values`, and the first of each field to `call`.
+fn collect(fields: &[FieldMatch<'_>], values: &mut Values, call: &mut Call) {
+    for FieldMatch { key, any, not } in fields {
         if any.is_empty() && not.is_empty() {
             continue;
         }
         let known = values.entry((*key).to_owned()).or_insert_with(|| BTreeSet::from([None]));
-        known.extend(any.iter().chain(not).map(|pattern| Some(concrete(key, pattern))));
+        known.extend(any.iter().chain(not).map(|pattern| Some(example(key, pattern))));
         if let Some(first) = any.first() {
-            call.insert((*key).to_owned(), concrete(key, first));
+            call.insert((*key).to_owned(), example(key, first));
         }
     }
 }
 
-/// A value that fits a pattern.
-fn concrete(key: &str, pattern: &str) -> String {
+/// A value that matches a pattern.
+fn example(key: &str, pattern: &str) -> String {
     if key.ends_with(".ip") {
         return pattern.split('/').next().unwrap_or(pattern).to_owned();
     }
@@ -73,12 +76,12 @@ fn concrete(key: &str, pattern: &str) -> String {
     if key == HOST { value.to_ascii_lowercase() } else { value }
 }
 
-/// Every combination of values.
-fn combined(values: &Values) -> Vec<Call> {
+/// A call for every combination of values.
+fn combinations(values: &Values) -> Vec<Call> {
     let mut calls = vec![plain()];
-    for (key, of) in values {
-        let mut more = Vec::with_capacity(calls.len() * of.len());
-        for value in of {
+    for (key, values) in values {
+        let mut more = Vec::with_capacity(calls.len() * values.len());
+        for value in values {
             more.extend(calls.iter().map(|call| {
                 let mut call = call.clone();
                 match value {
@@ -93,15 +96,15 @@ fn combined(values: &Values) -> Vec<Call> {
     calls
 }
 
-/// A call in words.
-pub(super) fn shown(call: &Call) -> String {
+/// A call in words: method, path, and all else that is not plain.
+pub(super) fn describe(call: &Call) -> String {
     let text = |key: &str| call.get(key).map(String::as_str).unwrap_or_default();
-    let mut words = format!("{} {}", text(METHOD), text(PATH)).trim().to_owned();
+    let mut description = format!("{} {}", text(METHOD), text(PATH)).trim().to_owned();
     for (key, value) in call {
-        let is_plain = PLAIN.iter().any(|(of, plain)| of == key && plain == value);
+        let is_plain = PLAIN.contains(&(key.as_str(), value.as_str()));
         if !is_plain && key != METHOD && key != PATH {
-            words += &format!(", {key} {value}");
+            description += &format!(", {key} {value}");
         }
     }
-    words
+    description
 }

@@ -1,4 +1,6 @@
-//! What AuthorizationPolicies make of one call, as Istio says it: no word here is shared with what rewrites them.
+//! Evaluates AuthorizationPolicies for one call, as Istio does.
+//!
+//! This is a second implementation on purpose: it shares no code with `plan/policies`, whose results it checks.
 //! See <https://istio.io/latest/docs/concepts/security/#implicit-enablement>.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,17 +10,17 @@ use std::sync::Arc;
 use crate::kube::Object;
 use crate::yaml::Node;
 
-/// A policy that a workload follows, with the rules that it has there.
+/// A policy that applies to a workload, with the rules that it has there.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Followed<'p> {
+pub(super) struct AppliedPolicy<'p> {
     /// The policy of the input that the rules come from.
     pub(super) policy: &'p Object,
-    /// The namespace in which the rules stand.
+    /// The namespace that the rules are in.
     pub(super) namespace: &'p str,
     pub(super) rules: &'p [Node],
 }
 
-/// Who calls: none where the call comes in plain text.
+/// A caller; `None` if it calls in plain text and so has no identity.
 pub(super) type Caller<'c> = Option<&'c Identity<'c>>;
 
 /// The identity of a caller.
@@ -30,26 +32,26 @@ pub(super) struct Identity<'c> {
 }
 
 impl<'c> Identity<'c> {
-    /// An account of a namespace, in a trust domain.
+    /// A service account of a namespace, in a trust domain.
     pub(super) fn new(trust: &str, namespace: &'c str, account: &'c str) -> Self {
         Self { namespace, account, principal: format!("{trust}/ns/{namespace}/sa/{account}") }
     }
 
-    fn trust(&self) -> &str {
+    fn trust_domain(&self) -> &str {
         self.principal.split('/').next().unwrap_or_default()
     }
 }
 
-/// A field, its opposite, and the key of what both ask for.
-type Field = (&'static str, &'static str, &'static str);
-
-/// What a call is besides its caller: host, method, path, port, and what conditions ask for, by their keys.
+/// A call without its caller: host, method, path, port, and the attributes that conditions name, by key.
 pub(super) type Call = BTreeMap<String, String>;
 
 pub(super) const HOST: &str = "host";
 pub(super) const METHOD: &str = "method";
 pub(super) const PATH: &str = "path";
 pub(super) const PORT: &str = "destination.port";
+
+/// A field, its opposite, and the key of the attribute that both match.
+type Field = (&'static str, &'static str, &'static str);
 
 /// The fields of an operation.
 const OPERATION: [Field; 4] = [
@@ -59,14 +61,14 @@ const OPERATION: [Field; 4] = [
     ("ports", "notPorts", PORT),
 ];
 
-/// The fields of a source that say nothing of the caller's identity.
-const OF_REQUEST: [Field; 3] = [
+/// The fields of a source that do not match the identity of the caller.
+const REQUEST: [Field; 3] = [
     ("requestPrincipals", "notRequestPrincipals", "request.auth.principal"),
     ("ipBlocks", "notIpBlocks", "source.ip"),
     ("remoteIpBlocks", "notRemoteIpBlocks", "remote.ip"),
 ];
 
-/// The fields of a source that say who calls, with the keys of conditions that say the same.
+/// The fields of a source that match the identity of the caller.
 const IDENTITY: [Field; 4] = [
     ("principals", "notPrincipals", PRINCIPAL),
     ("namespaces", "notNamespaces", NAMESPACE),
@@ -77,31 +79,31 @@ const IDENTITY: [Field; 4] = [
 const PRINCIPAL: &str = "source.principal";
 const NAMESPACE: &str = "source.namespace";
 const ACCOUNT: &str = "source.serviceAccount";
-/// No condition has this key.
+/// A key of our own. No condition has it.
 const TRUST_DOMAIN: &str = "trust domain";
 
-/// Whether a condition is about the caller.
+/// Whether a condition with this key matches the identity of the caller.
 pub(super) fn is_identity(key: &str) -> bool {
     matches!(key, PRINCIPAL | NAMESPACE | ACCOUNT)
 }
 
-/// A list of what is asked for under a key, and one of what is excluded.
+/// Patterns for one attribute: one of `any` has to match, if there are any, and none of `not`.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Wanted<'p> {
+pub(super) struct FieldMatch<'p> {
     pub(super) key: &'p str,
     pub(super) any: Vec<&'p str>,
     pub(super) not: Vec<&'p str>,
 }
 
-impl<'p> Wanted<'p> {
-    /// What fields of a node ask for, as far as they are there.
+impl<'p> FieldMatch<'p> {
+    /// Those of some fields that a node has.
     fn all(node: Option<&'p Node>, fields: &[Field]) -> Vec<Self> {
-        let fields = fields.iter().flat_map(|field| node.map(|node| (node, field)));
-        let wanted = fields.map(|(node, &(field, not, key))| {
+        let Some(node) = node else { return Vec::new() };
+        let matches = fields.iter().map(|&(field, not, key)| {
             let [any, not] = [field, not].map(|list| texts(node, list).collect());
             Self { key, any, not }
         });
-        wanted.filter(|one: &Self| !one.any.is_empty() || !one.not.is_empty()).collect()
+        matches.filter(|one: &Self| !one.any.is_empty() || !one.not.is_empty()).collect()
     }
 
     fn of_condition(condition: &'p Node) -> Self {
@@ -109,237 +111,249 @@ impl<'p> Wanted<'p> {
         Self { key: condition.text_at(&["key"]).unwrap_or_default(), any, not }
     }
 
-    /// Whether something is in the list, where that has items, and not in its opposite.
-    fn holds(&self, is: impl Fn(&str) -> bool) -> bool {
-        (self.any.is_empty() || self.any.iter().any(|one| is(one)))
-            && !self.not.iter().any(|one| is(one))
+    fn matches(&self, is_match: impl Fn(&str) -> bool) -> bool {
+        (self.any.is_empty() || self.any.iter().any(|pattern| is_match(pattern)))
+            && !self.not.iter().any(|pattern| is_match(pattern))
     }
 
-    fn holds_of(&self, call: &Call) -> bool {
-        let has = call.get(self.key);
-        self.holds(|one| has.is_some_and(|value| is_value(self.key, one, value)))
+    fn matches_call(&self, call: &Call) -> bool {
+        let value = call.get(self.key);
+        self.matches(|pattern| value.is_some_and(|value| is_value(self.key, pattern, value)))
     }
 }
 
-/// Who follows policies, and so what of a call they see.
+/// What enforces policies, and so which attributes of a call they see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Follower {
-    /// A proxy that reads requests: a sidecar, a waypoint.
+pub(super) enum Enforcer {
+    /// A proxy that reads requests: a sidecar or a waypoint.
     Proxy,
-    /// The ztunnel of a node, which sees connections alone. To it a rule that asks for something of requests lets nothing
-    /// through where it allows, and keeps all back that it would otherwise mean where it denies.
+    /// The ztunnel of a node, which sees connections only. For it a rule with attributes of requests never matches if
+    /// the policy allows, and matches without these attributes if the policy denies.
     /// See <https://istio.io/latest/docs/ambient/usage/l4-policy/>.
     Ztunnel,
 }
 
-/// Whether something is known of a connection, without its requests.
+/// Whether an attribute belongs to the connection and not to a request.
 fn is_of_connection(key: &str) -> bool {
     matches!(key, PORT | "source.ip" | "destination.ip")
 }
 
-/// What one source of a rule asks for besides the caller.
+/// What a clause requires of a call besides its caller.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Ask<'p> {
-    /// What its conditions and its source ask for: all of it.
-    pub(super) request: Vec<Wanted<'p>>,
-    /// What its operations ask for: one of them, where there are any.
-    pub(super) operations: Vec<Vec<Wanted<'p>>>,
+pub(super) struct Requirement<'p> {
+    /// The conditions and the fields of the source. All have to match.
+    pub(super) conditions: Vec<FieldMatch<'p>>,
+    /// The operations. One of them has to match, if there are any.
+    pub(super) operations: Vec<Vec<FieldMatch<'p>>>,
 }
 
-impl<'p> Ask<'p> {
+impl<'p> Requirement<'p> {
     fn of(rule: &'p Node, source: Option<&'p Node>) -> Self {
-        let conditions = items(rule, "when").iter().map(Wanted::of_condition);
-        let mut request: Vec<_> = conditions.filter(|one| !is_identity(one.key)).collect();
-        request.extend(Wanted::all(source, &OF_REQUEST));
-        let operations = items(rule, "to").iter();
-        let operations = operations.map(|to| Wanted::all(to.get("operation"), &OPERATION));
-        Self { request, operations: operations.collect() }
+        let conditions = rule.items_at(&["when"]).iter().map(FieldMatch::of_condition);
+        let mut conditions: Vec<_> = conditions.filter(|one| !is_identity(one.key)).collect();
+        conditions.extend(FieldMatch::all(source, &REQUEST));
+        let operations = rule.items_at(&["to"]).iter();
+        let operations = operations.map(|to| FieldMatch::all(to.get("operation"), &OPERATION));
+        Self { conditions, operations: operations.collect() }
     }
 
-    /// What is left of it for a follower; none where it lets nothing through.
-    fn seen_by(mut self, follower: Follower, allows: bool) -> Option<Self> {
-        let all = self.request.iter().chain(self.operations.iter().flatten());
-        if follower == Follower::Proxy || all.clone().all(|one| is_of_connection(one.key)) {
+    /// The requirement as an enforcer sees it; `None` if its clause never matches there.
+    fn seen_by(mut self, enforcer: Enforcer, allows: bool) -> Option<Self> {
+        let mut all = self.conditions.iter().chain(self.operations.iter().flatten());
+        if enforcer == Enforcer::Proxy || all.all(|one| is_of_connection(one.key)) {
             return Some(self);
         }
-        self.request.retain(|one| is_of_connection(one.key));
+        self.conditions.retain(|one| is_of_connection(one.key));
         for operation in &mut self.operations {
             operation.retain(|one| is_of_connection(one.key));
         }
         (!allows).then_some(self)
     }
 
-    /// Whether a call is what is asked for.
-    fn holds(&self, call: &Call) -> bool {
-        let all = |wanted: &[Wanted<'_>]| wanted.iter().all(|one| one.holds_of(call));
-        all(&self.request)
+    fn matches(&self, call: &Call) -> bool {
+        let all = |fields: &[FieldMatch<'_>]| fields.iter().all(|one| one.matches_call(call));
+        all(&self.conditions)
             && (self.operations.is_empty() || self.operations.iter().any(|one| all(one)))
     }
 }
 
-/// What policies ask for, each once, with a number: what has the same number holds of the same calls.
+/// The requirements of clauses, each once and with a number.
 #[derive(Debug, Default)]
-pub(super) struct Asks<'p> {
-    numbers: BTreeMap<Arc<Ask<'p>>, usize>,
-    all: Vec<Arc<Ask<'p>>>,
+pub(super) struct Requirements<'p> {
+    numbers: BTreeMap<Arc<Requirement<'p>>, usize>,
+    all: Vec<Arc<Requirement<'p>>>,
 }
 
-impl<'p> Asks<'p> {
-    fn number(&mut self, ask: Ask<'p>) -> usize {
-        if let Some(&known) = self.numbers.get(&ask) {
+impl<'p> Requirements<'p> {
+    fn number(&mut self, requirement: Requirement<'p>) -> usize {
+        if let Some(&known) = self.numbers.get(&requirement) {
             return known;
         }
-        let ask = Arc::new(ask);
-        self.all.push(ask.clone());
-        *self.numbers.entry(ask).or_insert(self.all.len() - 1)
+        let requirement = Arc::new(requirement);
+        self.all.push(requirement.clone());
+        *self.numbers.entry(requirement).or_insert(self.all.len() - 1)
     }
 
-    /// What has a number.
-    pub(super) fn get(&self, number: usize) -> &Ask<'p> {
+    /// The requirement with a number.
+    pub(super) fn get(&self, number: usize) -> &Requirement<'p> {
         &self.all[number]
     }
 
-    /// Whether a call is what the ask of a number asks for.
-    pub(super) fn holds(&self, number: usize, call: &Call) -> bool {
-        self.get(number).holds(call)
+    /// Whether a call fulfils the requirement with a number.
+    pub(super) fn match_call(&self, number: usize, call: &Call) -> bool {
+        self.get(number).matches(call)
     }
 }
 
-/// One source of one rule: whom it means, and what it asks for.
+/// One source of one rule, with the rule's operations and conditions.
 #[derive(Debug)]
 struct Clause<'p> {
     policy: &'p Object,
-    /// The namespace in which the rule stands.
+    /// The namespace that the rule is in.
     namespace: &'p str,
-    who: Vec<Wanted<'p>>,
-    /// The number of what it asks for.
-    ask: usize,
+    identity: Vec<FieldMatch<'p>>,
+    /// The number of what it requires besides the caller.
+    requirement: usize,
 }
 
 impl Clause<'_> {
-    /// Whether it means a caller.
-    fn means(&self, caller: Caller<'_>) -> bool {
-        self.who.iter().all(|wanted| {
-            wanted.holds(|one| match wanted.key {
-                PRINCIPAL => is_principal(one, caller),
-                NAMESPACE => caller.is_some_and(|caller| is_glob(one, caller.namespace)),
-                TRUST_DOMAIN => caller.is_some_and(|caller| is_glob(one, caller.trust())),
-                _ => is_account(self.namespace, one, caller),
+    fn matches(&self, caller: Caller<'_>) -> bool {
+        self.identity.iter().all(|field| {
+            field.matches(|pattern| match field.key {
+                PRINCIPAL => is_principal(pattern, caller),
+                NAMESPACE => caller.is_some_and(|caller| is_glob(pattern, caller.namespace)),
+                TRUST_DOMAIN => {
+                    caller.is_some_and(|caller| is_glob(pattern, caller.trust_domain()))
+                }
+                _ => is_account(self.namespace, pattern, caller),
             })
         })
     }
 }
 
-/// The clauses of policies that a workload follows.
+/// The clauses of the policies that apply to a workload.
 #[derive(Debug)]
 pub(super) struct Clauses<'p> {
     denying: Vec<Clause<'p>>,
     allowing: Vec<Clause<'p>>,
-    /// The first policy that allows something: without any, all is allowed.
-    first: Option<&'p Object>,
+    /// The first policy with the action ALLOW. Without any, everything is allowed that is not denied.
+    first_allow: Option<&'p Object>,
 }
 
 impl<'p> Clauses<'p> {
-    pub(super) fn of(policies: &[Followed<'p>], follower: Follower, asks: &mut Asks<'p>) -> Self {
-        let mut all = Self { denying: Vec::new(), allowing: Vec::new(), first: None };
+    pub(super) fn of(
+        policies: &[AppliedPolicy<'p>],
+        enforcer: Enforcer,
+        requirements: &mut Requirements<'p>,
+    ) -> Self {
+        let mut all = Self { denying: Vec::new(), allowing: Vec::new(), first_allow: None };
         for one in policies {
             let (clauses, allows) = match one.policy.node.text_at(&["spec", "action"]) {
                 Some("DENY") => (&mut all.denying, false),
                 None | Some("ALLOW") => {
-                    all.first.get_or_insert(one.policy);
+                    all.first_allow.get_or_insert(one.policy);
                     (&mut all.allowing, true)
                 }
                 _ => continue,
             };
             for rule in one.rules {
                 let mut sources: Vec<_> =
-                    items(rule, "from").iter().map(|from| from.get("source")).collect();
+                    rule.items_at(&["from"]).iter().map(|from| from.get("source")).collect();
                 if sources.is_empty() {
                     sources.push(None);
                 }
                 clauses.extend(sources.into_iter().filter_map(|source| {
-                    let conditions = items(rule, "when").iter().map(Wanted::of_condition);
-                    let mut who = Wanted::all(source, &IDENTITY);
-                    who.extend(conditions.filter(|one| is_identity(one.key)));
-                    let ask = asks.number(Ask::of(rule, source).seen_by(follower, allows)?);
-                    Some(Clause { policy: one.policy, namespace: one.namespace, who, ask })
+                    let conditions = rule.items_at(&["when"]).iter().map(FieldMatch::of_condition);
+                    let mut identity = FieldMatch::all(source, &IDENTITY);
+                    identity.extend(conditions.filter(|one| is_identity(one.key)));
+                    let requirement = Requirement::of(rule, source).seen_by(enforcer, allows)?;
+                    let requirement = requirements.number(requirement);
+                    let (policy, namespace) = (one.policy, one.namespace);
+                    Some(Clause { policy, namespace, identity, requirement })
                 }));
             }
         }
         all
     }
 
-    /// What is said of a caller.
-    pub(super) fn says(&self, caller: Caller<'_>) -> Says<'p> {
-        let of = |clauses: &[Clause<'p>]| {
+    /// The clauses that match a caller.
+    pub(super) fn for_caller(&self, caller: Caller<'_>) -> CallerRules<'p> {
+        let matching = |clauses: &[Clause<'p>]| {
             let mut seen = BTreeSet::new();
-            let means = clauses.iter().filter(|clause| clause.means(caller));
-            let means = means.map(|clause| (clause.ask, clause.policy));
-            means.filter(|(ask, _)| seen.insert(*ask)).collect()
+            let matching = clauses.iter().filter(|clause| clause.matches(caller));
+            let matching = matching.map(|clause| (clause.requirement, clause.policy));
+            matching.filter(|(requirement, _)| seen.insert(*requirement)).collect()
         };
-        Says { denies: of(&self.denying), allows: of(&self.allowing), first: self.first }
+        CallerRules {
+            denies: matching(&self.denying),
+            allows: matching(&self.allowing),
+            first_allow: self.first_allow,
+        }
     }
 }
 
-/// What policies say of one caller: the numbers of what it may not ask for and of what it may, each with the first
-/// policy by which it is so.
+/// The clauses that match one caller: the number of each requirement, with the first policy that has it.
 #[derive(Debug)]
-pub(super) struct Says<'p> {
+pub(super) struct CallerRules<'p> {
     denies: Vec<(usize, &'p Object)>,
     allows: Vec<(usize, &'p Object)>,
-    first: Option<&'p Object>,
+    /// As in [`Clauses`].
+    first_allow: Option<&'p Object>,
 }
 
-impl<'p> Says<'p> {
-    /// The numbers of all that it asks for.
-    pub(super) fn asks(&self) -> impl Iterator<Item = usize> {
-        self.denies.iter().chain(&self.allows).map(|(ask, _)| *ask)
+impl<'p> CallerRules<'p> {
+    /// The numbers of all requirements.
+    pub(super) fn requirements(&self) -> impl Iterator<Item = usize> {
+        self.denies.iter().chain(&self.allows).map(|(requirement, _)| *requirement)
     }
 
-    /// What tells it from others: numbers of asks, each with that of its policy.
+    /// Cache key: callers of the same [`Clauses`] with equal keys get the same decision about every call.
     pub(super) fn key(&self) -> [Vec<(usize, usize)>; 2] {
         [&self.denies, &self.allows]
-            .map(|of| of.iter().map(|(ask, policy)| (*ask, policy.number)).collect())
+            .map(|rules| rules.iter().map(|(number, policy)| (*number, policy.number)).collect())
     }
 
     /// Whether everything is allowed that is not denied.
-    pub(super) fn is_open(&self) -> bool {
-        self.first.is_none()
+    pub(super) fn allows_by_default(&self) -> bool {
+        self.first_allow.is_none()
     }
 
-    /// The asks that one denies or allows and the other does not: calls that none of them holds of are treated alike,
-    /// where both are [open](Self::is_open) or none of them is.
+    /// The requirements that only one of two callers is denied or allowed by. A call that fulfils none of them is
+    /// treated alike for both, if both or none [allow by default](Self::allows_by_default).
     pub(super) fn differences(&self, other: &Self) -> BTreeSet<usize> {
-        let set = |of: &[(usize, _)]| of.iter().map(|(ask, _)| *ask).collect::<BTreeSet<usize>>();
+        let numbers = |rules: &[(usize, &Object)]| -> BTreeSet<usize> {
+            rules.iter().map(|(requirement, _)| *requirement).collect()
+        };
         let [denies, allows] = [(&self.denies, &other.denies), (&self.allows, &other.allows)]
-            .map(|(one, other)| &set(one) ^ &set(other));
+            .map(|(one, other)| &numbers(one) ^ &numbers(other));
         &denies | &allows
     }
 
-    /// What becomes of a call.
-    pub(super) fn verdict(&self, asks: &Asks<'p>, call: &Call) -> Verdict<'p> {
-        let find = |of: &[(usize, &'p Object)]| {
-            of.iter().find(|(ask, _)| asks.holds(*ask, call)).map(|(_, policy)| *policy)
+    /// Decides about a call.
+    pub(super) fn decide(&self, requirements: &Requirements<'p>, call: &Call) -> Decision<'p> {
+        let first = |rules: &[(usize, &'p Object)]| {
+            let mut rules = rules.iter();
+            rules.find(|(number, _)| requirements.match_call(*number, call)).map(|(_, one)| *one)
         };
-        if let Some(policy) = find(&self.denies) {
-            return Verdict { is_allowed: false, by: Some(policy) };
+        if let Some(policy) = first(&self.denies) {
+            return Decision { is_allowed: false, by: Some(policy) };
         }
-        let allows = find(&self.allows);
-        let is_allowed = self.first.is_none() || allows.is_some();
-        Verdict { is_allowed, by: allows.or(self.first) }
+        let allows = first(&self.allows);
+        let is_allowed = self.first_allow.is_none() || allows.is_some();
+        Decision { is_allowed, by: allows.or(self.first_allow) }
     }
 }
 
-/// Whether a call is allowed, and a policy by which it is so.
+/// Whether a call is allowed, and the policy that decides.
 #[derive(Debug)]
-pub(super) struct Verdict<'p> {
+pub(super) struct Decision<'p> {
     pub(super) is_allowed: bool,
     pub(super) by: Option<&'p Object>,
 }
 
 fn is_value(key: &str, pattern: &str, value: &str) -> bool {
     match key {
-        // Hosts of calls are written in lower case here.
+        // The hosts of calls are in lower case.
         HOST => is_like(&pattern.to_ascii_lowercase(), value),
         PATH if pattern.contains('{') => is_path(pattern, value),
         PORT => pattern == value,
@@ -348,25 +362,25 @@ fn is_value(key: &str, pattern: &str, value: &str) -> bool {
     }
 }
 
-/// An exact text, the beginning of one, its end, or any.
+/// Matches an exact text, a prefix (`x*`), a suffix (`*x`), or any text but the empty one (`*`).
 fn is_like(pattern: &str, value: &str) -> bool {
     if pattern == "*" {
         return !value.is_empty();
     }
     match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
-        (Some(end), _) => value.ends_with(end),
-        (None, Some(beginning)) => value.starts_with(beginning),
+        (Some(suffix), _) => value.ends_with(suffix),
+        (None, Some(prefix)) => value.starts_with(prefix),
         (None, None) => pattern == value,
     }
 }
 
-/// A path with `{*}` for a segment and `{**}` for any number of them.
+/// Matches a path template, with `{*}` for one segment and `{**}` for any number of segments.
 fn is_path(pattern: &str, path: &str) -> bool {
-    if let Some((before, behind)) = pattern.split_once("{**}") {
+    if let Some((before, after)) = pattern.split_once("{**}") {
         let Some(rest) = path.strip_prefix(before) else { return false };
         return (0..=rest.len())
             .filter(|&at| rest.is_char_boundary(at))
-            .any(|at| is_path(behind, &rest[at..]));
+            .any(|at| is_path(after, &rest[at..]));
     }
     let (mut wanted, mut has) = (pattern.split('/'), path.split('/'));
     loop {
@@ -399,15 +413,16 @@ fn is_in_block(block: &str, address: &str) -> bool {
 
 fn is_principal(pattern: &str, caller: Caller<'_>) -> bool {
     let Some(Identity { principal, .. }) = caller else { return false };
-    // In a principal with all its parts this trust domain stands for the mesh's own and its aliases.
-    let own = pattern.strip_prefix("cluster.local/").filter(|rest| rest.matches('/').count() == 3);
-    match (own, principal.split_once('/')) {
-        (Some(rest), Some((_, behind))) => is_like(rest, behind),
+    // With all five parts, this trust domain stands for the mesh's own and its aliases.
+    let of_mesh =
+        pattern.strip_prefix("cluster.local/").filter(|rest| rest.matches('/').count() == 3);
+    match (of_mesh, principal.split_once('/')) {
+        (Some(pattern), Some((_, rest))) => is_like(pattern, rest),
         _ => is_like(pattern, principal),
     }
 }
 
-/// Namespaces and trust domains may have `*` anywhere.
+/// Matches a text with `*` anywhere, as for namespaces and trust domains.
 fn is_glob(pattern: &str, text: &str) -> bool {
     let parts: Vec<&str> = pattern.split('*').collect();
     let [first, middle @ .., last] = parts.as_slice() else { return pattern == text };
@@ -421,18 +436,13 @@ fn is_glob(pattern: &str, text: &str) -> bool {
 
 fn is_account(here: &str, pattern: &str, caller: Caller<'_>) -> bool {
     let Some(&Identity { namespace, account, .. }) = caller else { return false };
-    let (of, name) = pattern.split_once('/').unwrap_or((here, pattern));
-    of == namespace && name == account
-}
-
-/// The items of a list.
-pub(super) fn items<'n>(node: &'n Node, key: &str) -> &'n [Node] {
-    node.get(key).map(Node::items).unwrap_or_default()
+    let (of_pattern, name) = pattern.split_once('/').unwrap_or((here, pattern));
+    of_pattern == namespace && name == account
 }
 
 /// The texts of a list.
 pub(super) fn texts<'n>(node: &'n Node, key: &str) -> impl Iterator<Item = &'n str> + use<'n> {
-    items(node, key).iter().filter_map(Node::text)
+    node.items_at(&[key]).iter().filter_map(Node::text)
 }
 
 #[cfg(test)]

@@ -1,42 +1,42 @@
-//! Policies that let in the Gateway through which the public comes, and not the one of previews: what comes in by the host
-//! of a preview would be refused by services that the preview does not change as well.
+//! Finds policies that admit the Gateway of the original hosts and not the Gateway of preview hosts. Requests for a
+//! preview host would be refused, even by services that the preview does not change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use super::callers::Pair;
-use super::evaluate::{Asks, Clauses, Followed, Identity, items};
+use super::callers::CallerPair;
+use super::evaluate::{Clauses, Identity, Requirements};
 use super::outcomes::outcomes;
-use super::{TRUST, World, calls, original};
+use super::{Checker, NETWORK, TRUST, calls, originals};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi, gateway};
 use crate::model::route::gateways::{GatewayId, Gateways, Hit, is_of_istio};
 use crate::model::{Catalog, ServiceName, pod_labels, selects};
 use crate::plan::Plan;
-use crate::plan::policies::Estate;
+use crate::plan::policies::service_account;
 use crate::yaml::Node;
 
-const NETWORK: (&str, &str) = ("networking.k8s.io", "NetworkPolicy");
-
-/// The pods that serve a Gateway, as far as policies know them.
-#[derive(Clone)]
-struct Served {
-    /// The Gateway in words.
+/// The pods of a Gateway, by what policies match of them.
+struct GatewayPods {
+    /// Namespace and name of the Gateway.
     name: String,
+    /// The namespace of the pods.
     namespace: String,
-    /// None where the input does not tell.
+    /// The service account; `None` if the input does not show it.
     account: Option<String>,
     labels: Node,
-    labels_of_namespace: Node,
+    namespace_labels: Node,
 }
 
-/// What leads from the public's Gateways, and from one of previews, to services.
-type Ways<'p> = BTreeMap<(GatewayId<'p>, GatewayId<'p>, RouteApi), BTreeSet<ServiceName<'p>>>;
+/// A public Gateway, the Gateway of preview hosts in its place, and the API of the route; with the services that the
+/// route leads to.
+type GatewayPairs<'p> =
+    BTreeMap<(GatewayId<'p>, GatewayId<'p>, RouteApi), BTreeSet<ServiceName<'p>>>;
 
-/// Reports each policy once.
+/// Reports each policy that refuses the Gateway of preview hosts, once.
 pub(super) fn check<'p, 'a>(
     plan: &'p Plan<'a>,
-    world: &LazyLock<World<'p, 'a>, impl FnOnce() -> World<'p, 'a>>,
+    checker: &LazyLock<Checker<'p, 'a>, impl FnOnce() -> Checker<'p, 'a>>,
     report: &mut Report,
 ) {
     let has = |(group, kind)| plan.catalog.of_kind(group, kind).next().is_some();
@@ -44,36 +44,36 @@ pub(super) fn check<'p, 'a>(
         return;
     }
     let gateways = Gateways::of(plan.catalog);
-    let mut said = BTreeSet::new();
-    for ((public, own, api), services) in ways(plan) {
-        let served = |name| Served::of(plan.catalog, &gateways, name, api);
-        let (Some(public), Some(own)) = (served(public), served(own)) else { continue };
+    let mut reported = BTreeSet::new();
+    for ((public, preview, api), services) in gateway_pairs(plan) {
+        let pods = |name| GatewayPods::of(plan.catalog, &gateways, name, api);
+        let (Some(public), Some(preview)) = (pods(public), pods(preview)) else { continue };
         for service in services.into_iter().filter_map(|name| plan.catalog.service(name)) {
             for workload in plan.catalog.selected(service).map(|workload| workload.object) {
-                let by_identity = refuses(world, workload, &public, &own);
-                let by_address = closes(plan.catalog, workload, &public, &own);
-                let found = by_identity.into_iter().chain(by_address);
-                report.extend(found.filter(|one| said.insert(one.place)));
+                let by_mesh = mesh_refuses(checker, workload, &public, &preview);
+                let by_network = network_refuses(plan.catalog, workload, &public, &preview);
+                let findings = by_mesh.into_iter().chain(by_network);
+                report.extend(findings.filter(|one| reported.insert(one.place)));
             }
         }
     }
 }
 
-/// The Gateways for which previews have others, and the services behind them.
-fn ways<'p>(plan: &'p Plan<'_>) -> Ways<'p> {
-    let mut ways = Ways::new();
+/// The public Gateways in whose place previews have others, and the services behind them.
+fn gateway_pairs<'p>(plan: &'p Plan<'_>) -> GatewayPairs<'p> {
+    let mut pairs = GatewayPairs::new();
     for clone in &plan.routing.entries.clones {
-        let own = (clone.entry.gateway.namespace.as_str(), clone.entry.gateway.name.as_str());
-        for public in clone.way.gateways().filter(|public| *public != own) {
-            let services = ways.entry((public, own, clone.way.route.api)).or_default();
+        let preview = (clone.entry.gateway.namespace.as_str(), clone.entry.gateway.name.as_str());
+        for public in clone.way.gateways().filter(|public| *public != preview) {
+            let services = pairs.entry((public, preview, clone.way.route.api)).or_default();
             services.extend(clone.way.route.chosen(plan.catalog.home));
         }
     }
-    ways
+    pairs
 }
 
-impl Served {
-    /// The pods of a Gateway; none where nobody here can know where they are.
+impl GatewayPods {
+    /// The pods of a Gateway; `None` if the input does not show which they are.
     fn of(
         catalog: &Catalog<'_>,
         gateways: &Gateways<'_>,
@@ -84,130 +84,128 @@ impl Served {
             Hit::Here(object) => Some(object),
             Hit::OfOtherApi(_) | Hit::Absent => None,
         };
-        let named = Node::map([(gateway::NAME_LABEL, Node::string(name))]);
-        // Pods of Istio's own kind may be anywhere; those that the Gateway API makes are beside it.
-        let (selector, near) = match api {
-            RouteApi::GatewayApi => (&named, Some(namespace)),
+        let name_label = Node::map([(gateway::NAME_LABEL, Node::string(name))]);
+        // The pods of an Istio Gateway may be in any namespace. A Gateway API controller makes them beside the Gateway.
+        let (selector, only_in) = match api {
+            RouteApi::GatewayApi => (&name_label, Some(namespace)),
             RouteApi::Istio => (object?.node.at(&["spec", "selector"])?, None),
         };
         let selector = Node::map([("matchLabels", selector.clone())]);
-        let is_its = |workload: &&Object| {
+        let is_selected = |workload: &&Object| {
             let labels = pod_labels(&workload.node);
             labels.is_some()
-                && near.is_none_or(|near| workload.id.namespace == near)
+                && only_in.is_none_or(|namespace| workload.id.namespace == namespace)
                 && selects(Some(&selector), labels)
         };
-        let pods = catalog.objects().find(is_its);
-        let own = |object: &Object| is_of_istio(object, catalog).then(|| made_account(object));
-        let (namespace, account) = match pods {
-            Some(pods) => {
-                (pods.id.namespace.as_str(), Some(Estate::account(&pods.node).to_owned()))
+        let workload = catalog.objects().find(is_selected);
+        let (namespace, account) = match workload {
+            Some(workload) => {
+                let account = service_account(&workload.node).to_owned();
+                (workload.id.namespace.as_str(), Some(account))
             }
-            None => (near?, object.and_then(own)),
+            None => (only_in?, object.filter(|one| is_of_istio(one, catalog)).map(istio_account)),
         };
-        let of_namespace = catalog.namespace(namespace);
-        let mut labels_of_namespace = of_namespace
-            .and_then(|one| one.node.at(&["metadata", "labels"]))
-            .cloned()
-            .unwrap_or_default();
-        labels_of_namespace.set("kubernetes.io/metadata.name", Node::string(namespace));
+        let labels =
+            catalog.namespace(namespace).and_then(|one| one.node.at(&["metadata", "labels"]));
+        let mut namespace_labels = labels.cloned().unwrap_or_default();
+        namespace_labels.set("kubernetes.io/metadata.name", Node::string(namespace));
+        let labels = workload.and_then(|workload| pod_labels(&workload.node));
         Some(Self {
             name: format!("{namespace}/{name}"),
             namespace: namespace.to_owned(),
             account,
-            labels: pods.and_then(|pods| pod_labels(&pods.node)).cloned().unwrap_or(named),
-            labels_of_namespace,
+            labels: labels.cloned().unwrap_or(name_label),
+            namespace_labels,
         })
     }
 
-    /// As which its pods call; no policy knows the name of an account that the input does not tell.
+    /// The identity of its pods. No policy names the account unless it `is_known`.
     fn identity(&self, is_known: bool) -> Identity<'_> {
         let account = self.account.as_deref().filter(|_| is_known);
         Identity::new(TRUST, &self.namespace, account.unwrap_or("\0unknown"))
     }
+
+    /// Whether a peer of a NetworkPolicy in a namespace means its pods. The addresses of Gateways are not known, so an
+    /// `ipBlock` never does.
+    fn is_meant(&self, peer: &Node, policy_namespace: &str) -> bool {
+        let is_in_namespace = match peer.get("namespaceSelector") {
+            Some(selector) => selects(Some(selector), Some(&self.namespace_labels)),
+            None => self.namespace == policy_namespace,
+        };
+        peer.get("ipBlock").is_none()
+            && is_in_namespace
+            && selects(peer.get("podSelector"), Some(&self.labels))
+    }
 }
 
-/// The account that Istio makes for a Gateway, unless an annotation says another.
+/// The service account that Istio makes for a Gateway, unless an annotation names another.
 /// See <https://istio.io/latest/docs/tasks/traffic-management/ingress/gateway-api/#automated-deployment>.
-fn made_account(object: &Object) -> String {
+fn istio_account(object: &Object) -> String {
     let class = object.node.text_at(&["spec", "gatewayClassName"]).unwrap_or_default();
     let named = ["gateway.istio.io/service-account", "gateway.istio.io/name-override"];
     let named = named.into_iter().find_map(|key| object.annotation(key));
     named.map_or_else(|| format!("{}-{class}", object.id.name), str::to_owned)
 }
 
-/// The finding that AuthorizationPolicies of a workload refuse some call of the Gateway of previews.
-fn refuses(
-    world: &World<'_, '_>,
+/// The finding that AuthorizationPolicies of a workload refuse some call of the Gateway of preview hosts.
+fn mesh_refuses(
+    checker: &Checker<'_, '_>,
     workload: &Object,
-    public: &Served,
-    own: &Served,
+    public: &GatewayPods,
+    preview: &GatewayPods,
 ) -> Option<Diagnostic> {
-    let followed = world.followed.get(workload.number).filter(|all| !all.is_empty())?;
-    // Where one of the two accounts is not known, the namespaces are compared.
-    let is_known = public.account.is_some() && own.account.is_some();
-    let policies: Vec<Followed<'_>> = followed.iter().map(|policy| original(policy)).collect();
-    let mut asks = Asks::default();
-    let clauses = Clauses::of(&policies, world.follower(), &mut asks);
-    let pair =
-        Pair { was: Some(public.identity(is_known)), is: Some(own.identity(is_known)), own: None };
-    let outcomes = outcomes([&clauses, &clauses], &[pair], &asks);
+    let applied = checker.applied.get(workload.number).filter(|all| !all.is_empty())?;
+    // If one of the two accounts is unknown, both count as unknown: only the namespaces are compared.
+    let is_known = public.account.is_some() && preview.account.is_some();
+    let mut requirements = Requirements::default();
+    let clauses = Clauses::of(&originals(applied), checker.enforcer(), &mut requirements);
+    let pair = CallerPair {
+        original: Some(public.identity(is_known)),
+        copy: Some(preview.identity(is_known)),
+        calls_itself: None,
+    };
+    let outcomes = outcomes([&clauses, &clauses], &[pair], &requirements);
     let witness = outcomes.first()?.narrowed.as_ref()?;
     let policy = witness.new.by.or(witness.old.by)?;
-    let what = format!("{} ({})", workload.id, calls::shown(&witness.call));
-    Some(finding(policy, &what, public, own))
+    let what = format!("{} ({})", workload.id, calls::describe(&witness.call));
+    Some(finding(policy, &what, public, preview))
 }
 
-/// The finding that NetworkPolicies of a workload keep the Gateway of previews from it.
-fn closes(
+/// The finding that NetworkPolicies of a workload do not let the Gateway of preview hosts through.
+fn network_refuses(
     catalog: &Catalog<'_>,
     workload: &Object,
-    public: &Served,
-    own: &Served,
+    public: &GatewayPods,
+    preview: &GatewayPods,
 ) -> Option<Diagnostic> {
-    let closing = catalog.of_kind(NETWORK.0, NETWORK.1).filter(|policy| {
-        let spec = policy.node.get("spec");
-        let types = spec.map(|spec| items(spec, "policyTypes")).unwrap_or_default();
+    let isolating = catalog.of_kind(NETWORK.0, NETWORK.1).filter(|policy| {
+        let types = policy.node.items_at(&["spec", "policyTypes"]);
         policy.id.namespace == workload.id.namespace
             && (types.is_empty() || types.iter().any(|one| one.text() == Some("Ingress")))
             && selects(policy.node.at(&["spec", "podSelector"]), pod_labels(&workload.node))
     });
-    let closing: Vec<&Object> = closing.collect();
-    let lets = |policy: &&&Object, from: &Served| {
-        let rules = policy.node.get("spec").map(|spec| items(spec, "ingress")).unwrap_or_default();
-        rules.iter().any(|rule| {
-            let peers = items(rule, "from");
-            peers.is_empty() || peers.iter().any(|peer| from.is_meant(peer, &policy.id.namespace))
+    let isolating: Vec<&Object> = isolating.collect();
+    let admits = |policy: &Object, pods: &GatewayPods| {
+        policy.node.items_at(&["spec", "ingress"]).iter().any(|rule| {
+            let peers = rule.items_at(&["from"]);
+            peers.is_empty() || peers.iter().any(|peer| pods.is_meant(peer, &policy.id.namespace))
         })
     };
-    if closing.iter().any(|policy| lets(&policy, own)) {
+    if isolating.iter().any(|policy| admits(policy, preview)) {
         return None;
     }
-    let policy = closing.iter().find(|policy| lets(policy, public))?;
-    Some(finding(policy, &workload.id.to_string(), public, own))
+    let policy = isolating.iter().find(|policy| admits(policy, public))?;
+    Some(finding(policy, &workload.id.to_string(), public, preview))
 }
 
-impl Served {
-    fn is_meant(&self, peer: &Node, near: &str) -> bool {
-        // Addresses of Gateways are not known.
-        let is_near = match peer.get("namespaceSelector") {
-            Some(namespaces) => selects(Some(namespaces), Some(&self.labels_of_namespace)),
-            None => self.namespace == near,
-        };
-        peer.get("ipBlock").is_none()
-            && is_near
-            && selects(peer.get("podSelector"), Some(&self.labels))
-    }
-}
-
-fn finding(policy: &Object, what: &str, public: &Served, own: &Served) -> Diagnostic {
+fn finding(policy: &Object, what: &str, public: &GatewayPods, preview: &GatewayPods) -> Diagnostic {
     let message = format!(
         "Gateway {} may not call {what}, and Gateway {} may: requests for preview hosts are refused by {}",
-        own.name, public.name, policy.id
+        preview.name, public.name, policy.id
     );
     let help = format!(
         "let the policy name the pods of Gateway {} wherever it names those of {}",
-        own.name, public.name
+        preview.name, public.name
     );
     Diagnostic::new(&code::ACCESS_NARROWED, message, help).at(policy.place(), "this decides")
 }

@@ -1,79 +1,88 @@
-//! What differs for callers between some policies and others, each with a call that shows it.
+//! Compares what two sets of policies allow each caller, and finds a call as proof of each difference.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::callers::Pair;
+use super::callers::CallerPair;
 use super::calls;
-use super::evaluate::{Asks, Call, Clauses, Says, Verdict};
+use super::evaluate::{Call, CallerRules, Clauses, Decision, Requirements};
 
-/// A call that is treated otherwise with previews.
+/// A call that is decided differently with previews.
 pub(super) struct Witness<'p> {
     pub(super) call: Call,
-    pub(super) old: Verdict<'p>,
-    pub(super) new: Verdict<'p>,
+    pub(super) old: Decision<'p>,
+    pub(super) new: Decision<'p>,
 }
 
-/// What is found first for a pair of callers: a call that is not allowed any more, and one that was not before.
+/// The first witnesses for a caller, if its access differs.
 #[derive(Default)]
 pub(super) struct Outcome<'p> {
+    /// A call that is no longer allowed.
     pub(super) narrowed: Option<Witness<'p>>,
+    /// A call that was not allowed before.
     pub(super) widened: Option<Witness<'p>>,
 }
 
-/// Tries every pair of callers with the calls that what is said of the two tells apart.
+/// Tries every pair of callers with the calls that the policies may treat differently.
 pub(super) fn outcomes<'p>(
     [before, now]: [&Clauses<'p>; 2],
-    pairs: &[Pair<'_>],
-    asks: &Asks<'p>,
+    pairs: &[CallerPair<'_>],
+    requirements: &Requirements<'p>,
 ) -> Vec<Arc<Outcome<'p>>> {
-    let said = pairs.par_iter().map(|Pair { was, is, .. }| {
-        let was = was.as_ref();
-        (before.says(was), now.says(is.as_ref().or(was)))
+    let rules = pairs.par_iter().map(|CallerPair { original, copy, .. }| {
+        let original = original.as_ref();
+        (before.for_caller(original), now.for_caller(copy.as_ref().or(original)))
     });
-    let said: Vec<(Says<'_>, Says<'_>)> = said.collect();
-    // Callers of whom the same is said may do the same.
+    let rules: Vec<(CallerRules<'_>, CallerRules<'_>)> = rules.collect();
+    // Many callers have the same rules, and so the same outcome.
     let mut known = BTreeMap::new();
-    let outcomes = said.iter().map(|(old, new)| {
+    let outcomes = rules.iter().map(|(old, new)| {
         let outcome = known.entry((old.key(), new.key()));
-        outcome.or_insert_with(|| Arc::new(outcome_of(old, new, asks))).clone()
+        outcome.or_insert_with(|| Arc::new(outcome_of(old, new, requirements))).clone()
     });
     outcomes.collect()
 }
 
-/// What differs in what is said of a caller and of the one that stands for it.
-fn outcome_of<'p>(old: &Says<'p>, new: &Says<'p>, asks: &Asks<'p>) -> Outcome<'p> {
-    let mut found = Outcome::default();
+fn outcome_of<'p>(
+    old: &CallerRules<'p>,
+    new: &CallerRules<'p>,
+    requirements: &Requirements<'p>,
+) -> Outcome<'p> {
+    let mut outcome = Outcome::default();
     let differences = old.differences(new);
-    let is_open_alike = old.is_open() == new.is_open();
-    if differences.is_empty() && is_open_alike {
-        return found;
+    let has_same_default = old.allows_by_default() == new.allows_by_default();
+    if differences.is_empty() && has_same_default {
+        return outcome;
     }
-    let all: BTreeSet<usize> = old.asks().chain(new.asks()).collect();
-    for call in calls::told_apart(all.into_iter().map(|ask| asks.get(ask))) {
-        if is_open_alike && !differences.iter().any(|ask| asks.holds(*ask, &call)) {
+    for call in calls_for(old.requirements().chain(new.requirements()), requirements) {
+        let mut differing = differences.iter();
+        if has_same_default && !differing.any(|number| requirements.match_call(*number, &call)) {
             continue;
         }
-        let (old, new) = (old.verdict(asks, &call), new.verdict(asks, &call));
+        let (old, new) = (old.decide(requirements, &call), new.decide(requirements, &call));
         if old.is_allowed != new.is_allowed {
-            let of_kind = match new.is_allowed {
-                true => &mut found.widened,
-                false => &mut found.narrowed,
+            let witness = match new.is_allowed {
+                true => &mut outcome.widened,
+                false => &mut outcome.narrowed,
             };
-            of_kind.get_or_insert(Witness { call, old, new });
+            witness.get_or_insert(Witness { call, old, new });
         }
-        if found.widened.is_some() && found.narrowed.is_some() {
+        if outcome.widened.is_some() && outcome.narrowed.is_some() {
             break;
         }
     }
-    found
+    outcome
 }
 
-/// Whether something may be asked by one of whom this is said.
-pub(super) fn may_ask(says: &Says<'_>, asks: &Asks<'_>) -> bool {
-    let all: BTreeSet<usize> = says.asks().collect();
-    let calls = calls::told_apart(all.into_iter().map(|ask| asks.get(ask)));
-    calls.iter().any(|call| says.verdict(asks, call).is_allowed)
+/// Whether a caller with these rules may make any call.
+pub(super) fn may_call(rules: &CallerRules<'_>, requirements: &Requirements<'_>) -> bool {
+    let calls = calls_for(rules.requirements(), requirements);
+    calls.iter().any(|call| rules.decide(requirements, call).is_allowed)
+}
+
+fn calls_for(numbers: impl Iterator<Item = usize>, requirements: &Requirements<'_>) -> Vec<Call> {
+    let numbers: BTreeSet<usize> = numbers.collect();
+    calls::representatives(numbers.into_iter().map(|number| requirements.get(number)))
 }

@@ -1,24 +1,24 @@
-//! Policies that waypoints follow, in ambient mode, for the services that they serve.
+//! Checks the policies that waypoints enforce, in ambient mode.
 //!
-//! A call that a waypoint leads to a copy has passed the policies of the called service there, so these are tried with the
-//! callers of previews, and with what is added beside them. A call straight to a copy passes none: what keeps such calls
-//! back is made in `policies/waypoint.rs`, and can only refuse.
+//! A request that a waypoint sends to a copy has passed the policies of the called service. So these policies and their
+//! siblings are tried with callers from previews. Direct calls to a copy bypass the waypoint. Only the guards of
+//! `policies/waypoint.rs` restrict them, and guards cannot widen access.
 
 use std::collections::BTreeMap;
 
-use super::callers::told_apart;
-use super::evaluate::{Asks, Clauses, Followed, Follower};
+use super::callers;
+use super::evaluate::{Clauses, Enforcer, Requirements};
 use super::outcomes::outcomes;
-use super::{GROUP, KIND, World, findings, is_enforced, original};
+use super::{Checker, GROUP, KIND, findings, is_enforced, originals};
 use crate::diagnostic::Diagnostic;
 use crate::kube::Object;
 use crate::model::waypoint::Waypoint;
 use crate::model::{Mesh, Service};
-use crate::plan::policies::waypoint_follows;
+use crate::plan::policies::is_enforced_by_waypoint;
 
-/// What is found at each service, where other policies hold for it than for those before.
-pub(super) fn check<'p, 'a: 'p>(world: &'p World<'p, 'a>) -> Vec<Diagnostic> {
-    let catalog = world.plan.catalog;
+/// Findings about the services with waypoints. Services under the same policies are checked once.
+pub(super) fn check<'p, 'a: 'p>(checker: &'p Checker<'p, 'a>) -> Vec<Diagnostic> {
+    let catalog = checker.plan.catalog;
     if catalog.mesh != Mesh::Ambient {
         return Vec::new();
     }
@@ -27,36 +27,29 @@ pub(super) fn check<'p, 'a: 'p>(world: &'p World<'p, 'a>) -> Vec<Diagnostic> {
     let mut groups: BTreeMap<Vec<usize>, (Vec<&'a Object>, &Service<'a>)> = BTreeMap::new();
     for service in catalog.services() {
         let Waypoint::Named(waypoint) = Waypoint::of(catalog, service.object) else { continue };
-        let follows = |policy: &&'a Object| waypoint_follows(policy, service, waypoint);
-        let followed: Vec<&'a Object> = policies.iter().copied().filter(follows).collect();
-        let numbers = followed.iter().map(|policy| policy.number).collect();
-        groups.entry(numbers).or_insert((followed, service));
+        let applies = |policy: &&'a Object| is_enforced_by_waypoint(policy, service, waypoint);
+        let applied: Vec<&'a Object> = policies.iter().copied().filter(applies).collect();
+        let numbers = applied.iter().map(|policy| policy.number).collect();
+        groups.entry(numbers).or_insert((applied, service));
     }
-    let refused = &world.plan.policies.refused;
-    let of_group = |(followed, service): &(Vec<&'a Object>, &Service<'a>)| match followed
-        .iter()
-        .any(|policy| refused.contains(&policy.number))
-    {
-        true => Vec::new(),
-        false => at_waypoint(world, followed, service),
-    };
-    groups.values().flat_map(of_group).collect()
+    let groups = groups.values().filter(|(applied, _)| !checker.is_any_refused(applied));
+    groups.flat_map(|(applied, service)| at_waypoint(checker, applied, service)).collect()
 }
 
 fn at_waypoint<'p, 'a: 'p>(
-    world: &'p World<'p, 'a>,
-    followed: &[&'a Object],
+    checker: &'p Checker<'p, 'a>,
+    applied: &[&'a Object],
     service: &Service<'a>,
 ) -> Vec<Diagnostic> {
-    let selected = world.plan.catalog.selected(service).map(|workload| workload.object);
+    let selected = checker.plan.catalog.selected(service).map(|workload| workload.object);
     let workloads: Vec<&Object> = selected.collect();
-    let own = workloads.first().map_or(usize::MAX, |workload| workload.number);
-    let before: Vec<Followed<'p>> = followed.iter().map(|policy| original(policy)).collect();
-    let now = world.with_siblings(followed);
-    let pairs = told_apart(world, &workloads, &before);
-    let mut asks = Asks::default();
+    let first = workloads.first().map_or(usize::MAX, |workload| workload.number);
+    let before = originals(applied);
+    let now = checker.with_siblings(applied);
+    let pairs = callers::representatives(checker, &workloads, &before);
+    let mut requirements = Requirements::default();
     let [before, now] =
-        [before, now].map(|policies| Clauses::of(&policies, Follower::Proxy, &mut asks));
-    let outcomes = outcomes([&before, &now], &pairs, &asks);
-    findings(&service.object.id.to_string(), own, &pairs, &outcomes)
+        [before, now].map(|policies| Clauses::of(&policies, Enforcer::Proxy, &mut requirements));
+    let outcomes = outcomes([&before, &now], &pairs, &requirements);
+    findings(&service.object.id.to_string(), first, &pairs, &outcomes)
 }

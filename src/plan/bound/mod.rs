@@ -1,16 +1,19 @@
-//! Follows annotations of pods that name objects. No field refers to these objects, but without them an injector, an
-//! operator or a network does nothing, or the pod does not start.
+//! Follows annotations and labels of pods and ServiceAccounts that name other objects or identities.
+//!
+//! No field names these objects, but without them an injector, operator or network does nothing, or the pod does not
+//! start. [`follow`] adds them to what a copy requires; [`check`] warns of those that are missing, and of identities
+//! that only the original has.
 
 mod fields;
+mod findings;
 mod stores;
-mod words;
 
 pub(super) use fields::FIELDS;
-pub(super) use words::check;
+pub(super) use findings::check;
 
 use serde_json::Value;
 
-use super::needs::{Finder, Needs};
+use super::requirements::{Finder, Requirements};
 use crate::diagnostic::Place;
 use crate::kube::bindings::{BINDINGS, Binding, Form, On, To};
 use crate::kube::{Id, Object};
@@ -20,7 +23,7 @@ use crate::model::{
 };
 use crate::yaml::Node;
 
-/// A binding of an object, and the key by which it is bound.
+/// An annotation or label of an object that binds it to something.
 #[derive(Debug, Clone, Copy)]
 struct Bound<'n> {
     binding: &'static Binding,
@@ -34,9 +37,9 @@ impl Bound<'_> {
     }
 }
 
-/// How the pods of a workload, or a ServiceAccount, of this namespace are bound.
+/// The bindings of the pods of a workload, or of a ServiceAccount, in this namespace.
 fn of<'n>(catalog: &'n Catalog<'_>, home: &str, body: &'n Node) -> Vec<Bound<'n>> {
-    let own = body.at(&["metadata", "annotations"]);
+    let annotations = body.at(&["metadata", "annotations"]);
     let is_pod = pod_spec(body).is_some();
     let is_account = body.text_at(&["kind"]) == Some("ServiceAccount");
     let mut bindings = Vec::new();
@@ -48,7 +51,7 @@ fn of<'n>(catalog: &'n Catalog<'_>, home: &str, body: &'n Node) -> Vec<Bound<'n>
         catalog.namespace(home).and_then(|one| one.node.at(&["metadata", "annotations"]));
     for binding in BINDINGS {
         let places = match binding.on {
-            On::Account => [own.filter(|_| is_account), None],
+            On::Account => [annotations.filter(|_| is_account), None],
             _ if !is_pod => continue,
             On::Pod => [of_pod, None],
             On::PodOrNamespace => [of_pod, of_namespace],
@@ -66,13 +69,13 @@ fn of<'n>(catalog: &'n Catalog<'_>, home: &str, body: &'n Node) -> Vec<Bound<'n>
 
 /// An object that a binding names.
 enum Named<'a> {
-    /// One of the input.
+    /// An object of the input.
     Found(&'a Object),
-    /// One that the input does not have; without a name, one of the kind.
-    Missing(Option<String>),
+    /// The name of one that the input lacks; empty for any of the kind.
+    Missing(String),
 }
 
-/// The objects of a namespace, of a kind that is not of the core, that a binding names.
+/// The objects that a binding names, of a kind outside of the core group, as pods of this namespace find them.
 fn objects<'a>(
     catalog: &Catalog<'a>,
     home: &str,
@@ -82,7 +85,7 @@ fn objects<'a>(
 ) -> Vec<Named<'a>> {
     let get = |name: &str| match catalog.get(home, group, kind, name) {
         Some(object) => Named::Found(object),
-        None => Named::Missing(Some(name.to_owned())),
+        None => Named::Missing(name.to_owned()),
     };
     let text = bound.text();
     match form {
@@ -93,9 +96,9 @@ fn objects<'a>(
             let all = catalog.of_kind(group, kind).filter(|object| object.id.namespace == home);
             let all = all.filter(|object| is_injected(object));
             let all: Vec<Named<'a>> = all.map(Named::Found).collect();
-            if all.is_empty() { vec![Named::Missing(None)] } else { all }
+            if all.is_empty() { vec![Named::Missing(String::new())] } else { all }
         }
-        // With a namespace it means the same from everywhere.
+        // With a namespace, the name leads a copy to the same object.
         Form::NameOrTrue if text.contains('/') => Vec::new(),
         Form::NameOrTrue => vec![get(text)],
         Form::List => list(text).iter().map(|name| get(name)).collect(),
@@ -103,7 +106,7 @@ fn objects<'a>(
     }
 }
 
-/// Whether an object is one that is put into pods: of collectors those alone that say so.
+/// Whether an operator puts a program into pods for this object. Of collectors, only sidecars.
 fn is_injected(object: &Object) -> bool {
     object.id.kind != "OpenTelemetryCollector"
         || object.node.text_at(&["spec", "mode"]) == Some("sidecar")
@@ -118,36 +121,42 @@ fn list(text: &str) -> Vec<String> {
             Value::Array(items) => items.as_slice(),
             other => std::slice::from_ref(other),
         });
-        let own = items.filter(|item| item.get("namespace").is_none());
-        return own.filter_map(|item| Some(item.get("name")?.as_str()?.to_owned())).collect();
+        let without_namespace = items.filter(|item| item.get("namespace").is_none());
+        let names = without_namespace.filter_map(|item| item.get("name")?.as_str());
+        return names.map(str::to_owned).collect();
     }
     let items = text.split(',').map(|item| item.split('@').next().unwrap_or_default().trim());
     items.filter(|name| !name.is_empty() && !name.contains('/')).map(str::to_owned).collect()
 }
 
-/// Adds what annotations of a pod name.
-pub(super) fn follow<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, body: &Node) {
+/// Adds the objects that bindings of an object name.
+pub(super) fn follow<'a>(
+    finder: &Finder<'a>,
+    requirements: &mut Requirements<'a>,
+    id: &Id,
+    body: &Node,
+) {
     let home = id.namespace.as_str();
     for bound in of(finder.catalog, home, body) {
         match bound.binding.to {
             To::Object("", kind, form) => {
                 for reference in references(&bound, kind, form) {
-                    finder.need(needs, id, reference);
+                    finder.require(requirements, id, reference);
                 }
             }
             To::Object(group, kind, form) => {
                 let named = objects(finder.catalog, home, &bound, (group, kind), form);
-                needs.objects.extend(named.into_iter().filter_map(|named| match named {
+                requirements.objects.extend(named.into_iter().filter_map(|named| match named {
                     Named::Found(object) => Some(object),
                     Named::Missing(_) => None,
                 }));
             }
-            To::Dapr => needs.objects.extend(of_dapr(finder.catalog, home, body, &bound)),
+            To::Dapr => requirements.objects.extend(of_dapr(finder.catalog, home, body, &bound)),
             To::Identity(..) | To::Address => {}
         }
     }
     if matches!(id.group.as_str(), "dapr.io" | "opentelemetry.io") {
-        named_in(finder, needs, id, body);
+        named_in(finder, requirements, id, body);
     }
 }
 
@@ -173,7 +182,8 @@ fn references(bound: &Bound<'_>, kind: &str, form: Form) -> Vec<Reference> {
     named.into_iter().filter(|reference| !reference.name.is_empty()).collect()
 }
 
-/// What Dapr's sidecar loads from the namespace of a pod: what is for every application, or for this one.
+/// The objects that Dapr's sidecar loads in a pod: those of its namespace that are for every application, or for this
+/// one.
 /// See <https://docs.dapr.io/operations/components/component-scopes/>.
 fn of_dapr<'a>(
     catalog: &Catalog<'a>,
@@ -192,13 +202,13 @@ fn of_dapr<'a>(
         .filter(|object| object.id.namespace == home)
         .collect();
     all.into_iter().filter(move |object| {
-        let scopes = object.node.get("scopes").map(Node::items).unwrap_or_default();
+        let scopes = object.node.items_at(&["scopes"]);
         scopes.is_empty() || scopes.iter().any(|scope| scope.text() == Some(&app))
     })
 }
 
-/// Adds the ConfigMaps and Secrets that are named anywhere in such an object.
-fn named_in<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, node: &Node) {
+/// Adds the ConfigMaps and Secrets that an object of Dapr or OpenTelemetry names in any field.
+fn named_in<'a>(finder: &Finder<'a>, requirements: &mut Requirements<'a>, id: &Id, node: &Node) {
     let store = node.at(&["auth", "secretStore"]).and_then(Node::text);
     if store.is_some_and(|store| store != "kubernetes") {
         return;
@@ -207,10 +217,11 @@ fn named_in<'a>(finder: &Finder<'a>, needs: &mut Needs<'a>, id: &Id, node: &Node
     keys(node, &mut named);
     for (referent, name, place) in named {
         let name = name.to_owned();
-        finder.need(needs, id, Reference { referent, name, optional: false, place });
+        finder.require(requirements, id, Reference { referent, name, optional: false, place });
     }
 }
 
+/// The ConfigMaps and Secrets that are named below a node, without optional ones.
 fn keys<'n>(node: &'n Node, named: &mut Vec<(Referent, &'n str, Place)>) {
     for (key, value) in node.entries() {
         let (referent, name) = match key.text.as_str() {

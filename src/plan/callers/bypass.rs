@@ -1,7 +1,7 @@
-//! Calls that bypass the sidecar of their pod, because annotations exclude them from what it captures.
+//! Tells which calls bypass the sidecar of their pod: those that annotations exclude from what it captures.
 //!
-//! The order of the rules is that of `istio-iptables`: excluded interfaces, ports and addresses, then included ports,
-//! then included addresses. See <https://istio.io/latest/docs/reference/config/annotations/>.
+//! The rules have the order of `istio-iptables`: excluded interfaces, ports and addresses, then included ports, then
+//! included addresses. See <https://istio.io/latest/docs/reference/config/annotations/>.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -14,50 +14,48 @@ const TRAFFIC: &str = "traffic.sidecar.istio.io/";
 const MODE: &str = "sidecar.istio.io/interceptionMode";
 const CONFIG: &str = "proxy.istio.io/config";
 
-/// What annotations of a pod say of the calls that its sidecar captures.
+/// The annotations of a pod. Some of them say which calls its sidecar captures.
 #[derive(Debug)]
 pub(super) struct Bypass<'a> {
     annotations: &'a Node,
 }
 
 impl<'a> Bypass<'a> {
-    /// Of the pods of an object, where they say something of it.
+    /// The annotations of an object's pods; `None` if they say nothing about captured calls.
     pub(super) fn of(object: &'a Object) -> Option<Self> {
         let annotations = pod_annotations(&object.node)?;
-        let is_one = |key: &str| {
-            // Most configurations are about something else.
-            let of_mode = |node: &Node| node.text().is_some_and(|text| text.contains("NONE"));
-            key.starts_with(TRAFFIC)
-                || key == MODE
-                || key == CONFIG && annotations.get(key).is_some_and(of_mode)
-        };
-        let says = annotations.entries().iter().any(|(key, _)| is_one(&key.text));
+        let says = annotations.entries().iter().any(|(key, value)| {
+            key.text.starts_with(TRAFFIC)
+                || key.text == MODE
+                // Most proxy configurations are about something else.
+                || key.text == CONFIG && value.text().is_some_and(|text| text.contains("NONE"))
+        });
         says.then_some(Self { annotations })
     }
 
-    /// Why calls of every port pass by, if they do.
+    /// Why calls of every port bypass the sidecar, if they do.
     pub(super) fn of_all(&self) -> Option<Reason> {
-        let config = self.annotations.get(CONFIG).filter(|node| {
-            let text = node.text().unwrap_or_default();
-            let plain: String =
-                text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).collect();
-            plain.contains("interceptionMode:NONE")
-        });
-        let mode = self.annotations.get(MODE);
-        // The annotation counts before the configuration.
-        let mode = match mode {
+        let of_config = || {
+            self.annotations.get(CONFIG).filter(|node| {
+                let text = node.text().unwrap_or_default();
+                let plain = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\''));
+                plain.collect::<String>().contains("interceptionMode:NONE")
+            })
+        };
+        // The annotation takes precedence over the configuration.
+        let mode = match self.annotations.get(MODE) {
             Some(mode) => Some(mode).filter(|mode| mode.text() == Some("NONE")),
-            None => config,
+            None => of_config(),
         };
         let interfaces = self.list("excludeInterfaces").filter(|(_, all)| all.contains(&"eth0"));
-        let everything = |one: &&str| one.ends_with("/0");
+        let is_everything = |range: &&str| range.ends_with("/0");
         let excluded = self.list("excludeOutboundIPRanges");
-        let excluded = excluded.filter(|(_, ranges)| ranges.iter().any(everything));
+        let excluded = excluded.filter(|(_, ranges)| ranges.iter().any(is_everything));
         let node = mode.or_else(|| Some(interfaces?.0)).or_else(|| Some(excluded?.0))?;
         Some(Reason { place: node.place, depends: false })
     }
 
-    /// Why calls of a port pass by, if they do.
+    /// Why calls of a port bypass the sidecar, if they do.
     pub(super) fn of_port(&self, port: u16) -> Option<Reason> {
         let has = |ports: &[&str]| ports.iter().any(|one| one.parse() == Ok(port));
         let by = |node: &Node, depends| Some(Reason { place: node.place, depends });
@@ -80,7 +78,7 @@ impl<'a> Bypass<'a> {
         if is_included || all { None } else { by(node, !ranges.is_empty()) }
     }
 
-    /// The items of an annotation about captured traffic.
+    /// An annotation about captured calls, and the items of its list.
     fn list(&self, name: &str) -> Option<(&'a Node, Vec<&'a str>)> {
         let node = self.annotations.get(&format!("{TRAFFIC}{name}"))?;
         let items = node.text().unwrap_or_default().split(',').map(str::trim);
@@ -88,8 +86,7 @@ impl<'a> Bypass<'a> {
     }
 }
 
-/// Whether Services may have addresses of a range: those of clusters are private, and a single address is that of
-/// something else.
+/// Whether Services may have addresses of a range: a private one, and more than a single address.
 fn may_hold_services(range: &str) -> bool {
     let (address, bits) = range.split_once('/').unwrap_or((range, ""));
     let bits: Option<u32> = bits.parse().ok();
@@ -101,8 +98,8 @@ fn may_hold_services(range: &str) -> bool {
                 ([192, 168, 0, 0], 16),
                 ([100, 64, 0, 0], 10),
             ];
-            let meets = |(private, own): &([u8; 4], u32)| {
-                let shift = Ipv4Addr::BITS - bits.min(*own);
+            let meets = |(private, private_bits): &([u8; 4], u32)| {
+                let shift = Ipv4Addr::BITS - bits.min(*private_bits);
                 let common = |address: u32| u64::from(address) >> shift;
                 common(address.to_bits()) == common(u32::from_be_bytes(*private))
             };
@@ -113,7 +110,7 @@ fn may_hold_services(range: &str) -> bool {
             address.to_bits() >> shift == (0xfc << 120) >> shift
         }
         (Ok(_), _) => false,
-        // A variable, say.
+        // A variable of Flux, say.
         (Err(_), _) => true,
     }
 }

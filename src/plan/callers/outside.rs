@@ -1,4 +1,4 @@
-//! Pods outside the mesh: their calls follow no route.
+//! Tells which pods are outside of the mesh, so that their calls follow no route.
 
 use std::collections::BTreeMap;
 
@@ -12,25 +12,23 @@ use crate::model::waypoint::Waypoint;
 use crate::model::{Catalog, Mesh, ServiceName, pod_annotations, pod_labels, pod_spec};
 use crate::yaml::Node;
 
-/// Which pods are outside of the mesh.
+/// The parts of the catalogue that decide which pods are outside of the mesh.
 pub(super) struct Outside<'c, 'a> {
     catalog: &'c Catalog<'a>,
-    /// The namespaces of which all pods are that say nothing themselves, and where that is said. Of the baseline's
-    /// Namespace speaks another finding.
+    /// Namespaces whose pods are outside unless they say otherwise, with the place that says so. Those of the baseline
+    /// are left out: `membership` reports them.
     namespaces: BTreeMap<&'a str, Place>,
 }
 
-/// How findings describe such pods.
+/// Words of findings about such pods.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Phrases {
-    /// What they are.
+    /// What is true of them.
     pub(super) what: &'static str,
-    /// What to do about it.
     pub(super) remedy: &'static str,
 }
 
 impl<'c, 'a> Outside<'c, 'a> {
-    /// Of the mesh of a catalogue.
     pub(super) fn of(catalog: &'c Catalog<'a>) -> Self {
         let all = catalog.of_kind("", "Namespace");
         let elsewhere = all.filter(|one| !catalog.home.includes(&one.id.name));
@@ -53,7 +51,7 @@ impl<'c, 'a> Outside<'c, 'a> {
         }
     }
 
-    /// Where it is said that the pods of an object are outside.
+    /// Why the pods of an object are outside of the mesh, if they are.
     pub(super) fn reason(&self, object: &Object) -> Option<Reason> {
         let pod = pod_spec(&object.node)?;
         let on_host = pod.get("hostNetwork").filter(|host| host.is_true());
@@ -77,7 +75,7 @@ impl<'c, 'a> Outside<'c, 'a> {
         place.map(|place| Reason { place, depends: false })
     }
 
-    /// Whether a waypoint reads the routes of a service for the pods of an object, which have no sidecar.
+    /// Whether a waypoint applies the routes of a service to calls from an object's pods, which have no sidecar.
     pub(super) fn is_served(&self, object: &Object, service: ServiceName<'_>) -> bool {
         let mut namespaces = self.catalog.of_kind("", "Namespace");
         let namespace = namespaces.find(|one| one.id.name == object.id.namespace);
@@ -89,7 +87,7 @@ impl<'c, 'a> Outside<'c, 'a> {
     }
 }
 
-/// Where a Namespace says that its pods are outside of a mesh.
+/// The place where a Namespace says that its pods are outside of the mesh.
 fn says_outside(mesh: Mesh, namespace: &Object) -> Option<Place> {
     let ambient = is_ambient(namespace);
     match mesh {
@@ -107,14 +105,14 @@ fn says_outside(mesh: Mesh, namespace: &Object) -> Option<Place> {
     }
 }
 
-/// What pods say of injection. Where label and annotation both say something, the label counts.
+/// What pods say about injection of a sidecar. A label takes precedence over an annotation.
 fn injection(workload: &Node) -> Option<(&Node, &str)> {
     let label = pod_labels(workload).and_then(|labels| labels.get(INJECT));
     let said = label.or_else(|| pod_annotations(workload)?.get(INJECT))?;
     Some((said, said.text()?))
 }
 
-/// What pods say of ambient mode.
+/// What pods say about ambient mode.
 fn mode(workload: &Node) -> Option<(&Node, &str)> {
     let said = pod_labels(workload)?.get(DATA_PLANE_MODE)?;
     Some((said, said.text()?))

@@ -1,4 +1,4 @@
-//! Applies the changes of a preview to the body of a workload.
+//! Makes the changes of a preview in the body of a workload.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::model::{CLAIM_OF_VOLUME, chosen_storage, data_source, pod_spec_mut};
 use crate::spec::ServiceChange;
 use crate::yaml::Node;
 
-/// Applies the changes of one service, taking replicas, images and variables from these values.
+/// Makes the changes of one service. `values` are the replicas, images and values of variables, in this order.
 pub(super) fn change(
     body: &mut Node,
     change: &ServiceChange,
@@ -16,7 +16,7 @@ pub(super) fn change(
 ) {
     let spec = body.make(&["spec"]);
     spec.set("replicas", values.next().unwrap_or_default());
-    // A controller makes no pods for a new Deployment that is paused.
+    // A paused Deployment that is new gets no pods.
     spec.remove("paused");
     let containers = images.by_container.iter().map(|(container, _)| *container);
     let new_images: BTreeMap<&str, Node> = containers.zip(&mut *values).collect();
@@ -38,6 +38,7 @@ pub(super) fn change(
     }
 }
 
+/// Sets variables of a container: in place of those with the same names, or at the end.
 fn set_env(container: &mut Node, variables: &[(&str, Node)]) {
     if variables.is_empty() {
         return;
@@ -49,24 +50,24 @@ fn set_env(container: &mut Node, variables: &[(&str, Node)]) {
             container.get_mut("env").expect("set on the line above")
         }
     };
-    let mut places = BTreeMap::new();
-    for (place, variable) in list.items().iter().enumerate() {
-        places.entry(variable.text_at(&["name"]).unwrap_or_default().to_owned()).or_insert(place);
+    let mut indices = BTreeMap::new();
+    for (index, variable) in list.items().iter().enumerate() {
+        indices.entry(variable.text_at(&["name"]).unwrap_or_default().to_owned()).or_insert(index);
     }
     for (name, value) in variables {
-        let entry = Node::map([("name", Node::string(*name)), ("value", value.clone())]);
-        match places.get(*name) {
-            Some(&place) => list.items_mut()[place] = entry,
+        let variable = Node::map([("name", Node::string(*name)), ("value", value.clone())]);
+        match indices.get(*name) {
+            Some(&index) => list.items_mut()[index] = variable,
             None => {
-                places.insert((*name).to_owned(), list.items().len());
-                list.push(entry);
+                indices.insert((*name).to_owned(), list.items().len());
+                list.push(variable);
             }
         }
     }
 }
 
-/// Turns claims into empty directories: those that volumes name, those of a StatefulSet's templates, and ephemeral ones
-/// that need storage or content of the baseline's.
+/// Turns claims into empty directories: those that volumes name, those that a StatefulSet makes from templates, and
+/// ephemeral ones that ask for storage or content of the baseline.
 pub(super) fn empty_volumes(body: &mut Node) {
     let templates = body.at_mut(&["spec"]).and_then(|spec| spec.remove("volumeClaimTemplates"));
     let names: Vec<String> = templates
@@ -93,10 +94,10 @@ pub(super) fn empty_volumes(body: &mut Node) {
             pod.set("volumes", Node::list([volume]));
             continue;
         };
-        // A claim of a template takes the place of the volume that has its name.
-        let mut named = volumes.items_mut().iter_mut();
-        match named.find(|one| one.text_at(&["name"]) == Some(&name)) {
-            Some(one) => *one = volume,
+        // A claim from a template replaces a volume of its name.
+        let mut existing = volumes.items_mut().iter_mut();
+        match existing.find(|one| one.text_at(&["name"]) == Some(&name)) {
+            Some(existing) => *existing = volume,
             None => volumes.push(volume),
         }
     }

@@ -1,4 +1,4 @@
-//! Decides which container gets which image of a preview's service.
+//! Decides which containers of a workload get the images that a preview gives to its service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,20 +8,19 @@ use super::Target;
 use crate::diagnostic::{Diagnostic, Refused, Report, code, first_of, some_of};
 use crate::kube::{has_registry, repository};
 use crate::model::{Container, DEFAULT_CONTAINER, Workload};
-use crate::plan::few::Few;
 use crate::spec::{Config, ServiceChange};
 
 /// The images that one service gives to a workload.
 #[derive(Debug, Clone)]
 pub(in crate::plan) struct Images<'a> {
-    /// Names of containers with their images, in order.
-    pub(super) by_container: Few<(&'a str, &'a str)>,
-    /// The main container: the one that gets the environment.
+    /// Names of containers with their images, sorted.
+    pub(super) by_container: Vec<(&'a str, &'a str)>,
+    /// The main container, which gets the variables.
     pub(super) main: Option<&'a str>,
 }
 
-/// Decides the images of each workload of a service; `None` if something is wrong. `changed` records the image of
-/// each container.
+/// Decides the images of each workload of a service; none if something is wrong. `changed` keeps the image of each
+/// container, by the number of the workload, to find services that disagree.
 pub(in crate::plan) fn decide<'a>(
     config: &'a Config,
     target: &Target<'a>,
@@ -31,7 +30,7 @@ pub(in crate::plan) fn decide<'a>(
     let Some(all) = report.keep(plan_images(config, target)) else {
         return SmallVec::new();
     };
-    say_what_surprises(config, target, &all, report);
+    check_images(config, target, &all, report);
     let workloads = target.workloads.iter().map(|workload| workload.object);
     for (workload, images) in workloads.zip(&all) {
         for &(container, image) in images.by_container.iter() {
@@ -53,12 +52,7 @@ pub(in crate::plan) fn decide<'a>(
 }
 
 /// Warns of a copy without changes, and of an image without a registry, which means Docker Hub.
-fn say_what_surprises(
-    config: &Config,
-    target: &Target<'_>,
-    all: &[Images<'_>],
-    report: &mut Report,
-) {
+fn check_images(config: &Config, target: &Target<'_>, all: &[Images<'_>], report: &mut Report) {
     let ServiceChange { env, patches, replicas, .. } = target.change;
     let mut changes = !env.is_empty() || !patches.is_empty() || *replicas != 1;
     for (workload, images) in target.workloads.iter().zip(all) {
@@ -95,17 +89,18 @@ fn say_what_surprises(
     }
 }
 
-/// The image that was probably meant by one without a registry: the text may be only a tag, or only a name.
+/// The image that was probably meant by one without a registry. The text may be only a tag, or only a name.
 fn meant(image: &str, repository_before: &str) -> String {
     let (registry, name) = repository_before.split_once('/').unwrap_or_default();
     let last = name.rsplit('/').next().unwrap_or(name);
     match (repository(image), image.contains([':', '@', '/'])) {
-        (word, _) if word == last => format!("{repository_before}{}", &image[word.len()..]),
+        (name, _) if name == last => format!("{repository_before}{}", &image[name.len()..]),
         (_, false) => format!("{repository_before}:{image}"),
         _ => format!("{registry}/{image}"),
     }
 }
 
+/// The images of each workload of a service.
 fn plan_images<'a>(
     config: &Config,
     target: &Target<'a>,
@@ -114,7 +109,6 @@ fn plan_images<'a>(
     check_names(config, target)?;
     let mut all = SmallVec::new();
     let mut repositories = BTreeSet::new();
-    // Looked up for each of the workloads.
     let by_workload: BTreeMap<&str, &str> =
         change.workloads.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
     let by_container: BTreeMap<&str, &str> =
@@ -131,10 +125,9 @@ fn plan_images<'a>(
             }
             ambiguous(config, target, field, message, help)
         })?;
-        let alone = target.workloads.len() == 1;
-        if let (Some(main), false, false) = (&images.main, image.is_empty(), alone) {
-            let own = workload.containers.iter().find(|container| container.name == *main);
-            repositories.extend(own.map(|container| container.repository));
+        if let Some(main) = images.main.filter(|_| !image.is_empty()) {
+            let main = workload.containers.iter().find(|container| container.name == main);
+            repositories.extend(main.map(|container| container.repository));
         }
         all.push(images);
     }
@@ -151,6 +144,7 @@ fn plan_images<'a>(
     Ok(all)
 }
 
+/// The finding that a field of the change does not name one container or workload.
 fn ambiguous(
     config: &Config,
     target: &Target<'_>,
@@ -162,7 +156,7 @@ fn ambiguous(
     config.finding(&code::AMBIGUOUS_CONTAINER, field, message, help)
 }
 
-/// Checks that the containers and workloads that a change names are there.
+/// Checks that the containers and workloads that a change names exist.
 fn check_names(config: &Config, target: &Target<'_>) -> Result<(), Refused> {
     let change = target.change;
     if !change.containers.is_empty() {
@@ -201,7 +195,7 @@ fn check_names(config: &Config, target: &Target<'_>) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Decides for one workload; the error says how many containers could be meant.
+/// Decides the images of one workload. The error says how many containers could be the main one.
 fn images_of<'a>(
     workload: &'a Workload<'a>,
     change: &'a ServiceChange,
@@ -209,7 +203,7 @@ fn images_of<'a>(
     wanted: &BTreeMap<&'a str, &'a str>,
 ) -> Result<Images<'a>, String> {
     let containers = workload.containers.as_slice();
-    let mut by_container: Few<(&str, &str)> = containers
+    let mut by_container: Vec<(&str, &str)> = containers
         .iter()
         .filter_map(|container| Some((container.name, *wanted.get(container.name)?)))
         .collect();
@@ -232,26 +226,27 @@ fn images_of<'a>(
 
 /// The main container of a workload.
 struct Main<'a> {
-    /// It, or the first of several that could be.
+    /// The main container, or the first of several that could be.
     first: Option<&'a Container<'a>>,
+    /// Whether it is the only one that could be, or the annotation names it.
     is_certain: bool,
     /// How many containers match.
     candidates: usize,
 }
 
-/// Finds the main container: the only one; else the one with the image's repository, or that the change names; if
-/// these leave it open, the one that the pods' annotation names.
+/// Finds the main container: the only one; else the one with the repository of the image, or, without an image, the one
+/// that the change names. If none or several match, the annotation of the pods decides.
 fn main_of<'a>(
     workload: &'a Workload<'a>,
     image: &str,
     wanted: &BTreeMap<&'a str, &'a str>,
 ) -> Main<'a> {
     let regular = || workload.containers.iter().filter(|c| !c.init);
-    let alone = regular().nth(1).is_none();
+    let is_only = regular().nth(1).is_none();
     let of_repository = repository(image);
     let of_image = |c: &&Container<'_>| c.repository == of_repository;
     let is_candidate = |c: &&Container<'_>| match image {
-        _ if alone => true,
+        _ if is_only => true,
         "" => wanted.contains_key(c.name),
         _ => of_image(c),
     };
@@ -270,7 +265,7 @@ fn main_of<'a>(
     Main { first, is_certain, candidates }
 }
 
-/// Why the annotation that names the main container of a workload does not say which is meant.
+/// Why the annotation for the main container of a workload does not help, where there is one.
 fn unhelpful_annotation(workload: &Workload<'_>) -> Option<String> {
     let Some(name) = workload.default_container else {
         let above = workload.object.annotation(DEFAULT_CONTAINER)?;
@@ -288,7 +283,7 @@ fn unhelpful_annotation(workload: &Workload<'_>) -> Option<String> {
     }
 }
 
-/// The containers of some workloads, for a sentence.
+/// The containers of some workloads with their images, as text.
 fn listing(workloads: &[&Workload<'_>]) -> String {
     let one = |workload: &&Workload<'_>| {
         let names = workload.containers.iter().map(|c| format!("{} ({})", c.name, c.image));

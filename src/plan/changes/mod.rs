@@ -1,4 +1,8 @@
-//! The changes a preview makes to what it copies: images, environment, replicas, volumes, patches.
+//! The changes that a preview makes to one copied object: replicas, images, variables, patches, volumes.
+//!
+//! [`Changes`] says what to change and borrows its texts from previews.yaml; [`Changes::make`] makes the body. Two
+//! previews with the same [cache key](Changes::cache_key) make the same body up to a few [values](Changes::values), so
+//! findings and templates are made once for both.
 
 mod body;
 mod images;
@@ -8,7 +12,6 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use self::images::Images;
-use super::few::Few;
 use super::patch::Patch;
 use crate::diagnostic::Problem;
 use crate::kube::meta::{SUBSTITUTE, is_substituted};
@@ -19,22 +22,22 @@ use crate::yaml::{Node, mark};
 
 pub(super) use self::images::decide;
 
-/// A service that a preview names, and the workloads behind it that can be copied.
+/// A service that a preview names, with its workloads that can be copied.
 pub(super) struct Target<'a> {
     /// What the preview changes about it.
     pub(super) change: &'a ServiceChange,
-    /// Which service it means.
+    /// The service that it names.
     pub(super) name: ServiceName<'a>,
-    /// The preview's index.
+    /// The index of the preview in `spec.previews`.
     pub(super) preview: usize,
-    /// The index of the change among the preview's.
+    /// The index of the change in the `services` of the preview.
     pub(super) index: usize,
-    /// Its workloads.
+    /// Those that can be copied.
     pub(super) workloads: SmallVec<[&'a Workload<'a>; 1]>,
 }
 
 impl Target<'_> {
-    /// Path of the change in previews.yaml.
+    /// The path of the change in previews.yaml.
     pub(super) fn path(&self) -> String {
         format!("spec.previews[{}].services[{}]", self.preview, self.index)
     }
@@ -43,13 +46,13 @@ impl Target<'_> {
 /// The changes of a preview to one object.
 #[derive(Debug, Clone, Default)]
 pub struct Changes<'a> {
-    /// The change of each service that names the workload, with the images it gives, in order.
-    by_service: Few<(&'a ServiceChange, Images<'a>)>,
-    /// Patches that apply to the object, in order; each fits what the ones before it made.
+    /// The change of each service whose workload this is, with its images, in the order of previews.yaml.
+    by_service: Vec<(&'a ServiceChange, Images<'a>)>,
+    /// Patches that apply to the object, in order. Each fits what the ones before it make.
     pub(super) patches: Vec<Arc<Patch<'a>>>,
-    /// Whether Flux must not substitute in the object, because the preview sets text that looks like a variable.
+    /// Whether Flux must not substitute in the object: the preview sets text that looks like a variable.
     pub(super) literal: bool,
-    /// Whether volume claims become empty directories, after all other changes.
+    /// Whether volume claims become empty directories. This comes after the patches.
     pub(super) empty_volumes: bool,
 }
 
@@ -75,7 +78,7 @@ impl<'a> Changes<'a> {
     /// Cache key: equal keys give the same object up to its [values](Self::values).
     pub(crate) fn cache_key(&self) -> SmallVec<[&str; 4]> {
         let mut key = SmallVec::new();
-        // The separator cannot be a name.
+        // A separator has a slash, which no name of a container or variable has.
         if self.empty_volumes {
             key.push("/volumes");
         }
@@ -94,12 +97,13 @@ impl<'a> Changes<'a> {
         key
     }
 
-    /// Cache key of the patches alone.
+    /// The part of the cache key for patches.
     pub(crate) fn key_of_patches(&self) -> SmallVec<[&str; 4]> {
         self.patches.iter().flat_map(|patch| patch.cache_key()).collect()
     }
 
-    /// Every value, in an order that follows from the [cache key](Self::cache_key).
+    /// The values that differ between previews. Equal [cache keys](Self::cache_key) give the same number of them in the
+    /// same order.
     pub(crate) fn values(&self) -> impl Iterator<Item = Value<'a>> {
         self.by_service.iter().flat_map(|(change, images)| {
             let images = images.by_container.iter().map(|&(_, image)| Value::Text(image));
@@ -108,10 +112,10 @@ impl<'a> Changes<'a> {
         })
     }
 
-    /// Adds the changes of one more service that names the workload.
+    /// Adds the change of another service whose workload this is.
     pub(super) fn add(&mut self, change: &'a ServiceChange, images: Images<'a>) {
-        let is_one = |one: &EnvVar| is_substituted(&one.name) || is_substituted(&one.value);
-        self.literal |= change.env.iter().any(is_one);
+        let is_variable = |one: &EnvVar| is_substituted(&one.name) || is_substituted(&one.value);
+        self.literal |= change.env.iter().any(is_variable);
         self.by_service.push((change, images));
     }
 
@@ -132,13 +136,13 @@ impl<'a> Changes<'a> {
         !self.patches.is_empty()
     }
 
-    /// Whether there are patches that may take values to other places.
+    /// Whether a patch may move or copy a value within the object.
     pub(super) fn move_values(&self) -> bool {
         self.patches.iter().any(|patch| patch.moves_values())
     }
 
-    /// Whether the body has the requirements of the original: no variables, no volumes and no patches change it.
-    pub(super) fn keeps_needs(&self) -> bool {
+    /// Whether the body has the requirements of the original: only replicas and images differ.
+    pub(super) fn keeps_requirements(&self) -> bool {
         let has_variables = self.by_service.iter().any(|(change, _)| !change.env.is_empty());
         !self.empty_volumes && !has_variables && !self.has_patches()
     }
@@ -150,22 +154,20 @@ impl<'a> Changes<'a> {
             .expect("only patches that fit are kept")
     }
 
-    /// The body with the changes made and a [mark] for each of the [`values`](Self::values). None where a
-    /// patch depends on one.
+    /// The body with the changes made and a [mark] for each of the [`values`](Self::values). `None` if a patch depends
+    /// on a value.
     pub(crate) fn mark(&self, original: &Node) -> Option<Node> {
-        let make = |number, _: Value<'_>| Node::string(mark::value(number));
-        self.make_with(original, &mut { Allowance::UNLIMITED }, make).ok()
+        self.make_with(original, &mut { Allowance::UNLIMITED }, marked).ok()
     }
 
-    /// The body with a mark for each value, before the patches and after each of them. None where a
-    /// patch depends on one.
+    /// The body with a [mark] for each value, before the patches and after each of them. `None` if a patch depends on a
+    /// value.
     pub(super) fn mark_stages(
         &self,
         original: &Node,
         allowance: &mut Allowance,
     ) -> Option<Vec<Node>> {
-        let make = |number, _: Value<'_>| Node::string(mark::value(number));
-        let mut stages = vec![self.unpatched(original, make)];
+        let mut stages = vec![self.unpatched(original, marked)];
         for (index, patch) in self.patches.iter().enumerate() {
             let mut body = stages[index].clone();
             patch.apply(&mut body, allowance).ok()?;
@@ -179,6 +181,7 @@ impl<'a> Changes<'a> {
         self.unpatched(original, |_, value| value.node())
     }
 
+    /// The body before the patches, with the node that `make` gives for each value and its index.
     fn unpatched(&self, original: &Node, make: impl Fn(usize, Value<'a>) -> Node) -> Node {
         let mut body = original.clone();
         let values = self.values().enumerate();
@@ -189,7 +192,7 @@ impl<'a> Changes<'a> {
         body
     }
 
-    /// Makes the changes that come last.
+    /// Makes the changes that come after the patches.
     pub(super) fn finish(&self, body: &mut Node) {
         if self.empty_volumes {
             body::empty_volumes(body);
@@ -199,8 +202,7 @@ impl<'a> Changes<'a> {
         }
     }
 
-    /// The body with the changes made, and for each value, by its place among the
-    /// [`values`](Self::values), what is made of it.
+    /// The body with the changes made, with the node that `make` gives for each value and its index.
     fn make_with(
         &self,
         original: &Node,
@@ -214,6 +216,11 @@ impl<'a> Changes<'a> {
         self.finish(&mut body);
         Ok(body)
     }
+}
+
+/// The mark for the value with this index.
+fn marked(index: usize, _: Value<'_>) -> Node {
+    Node::string(mark::value(index))
 }
 
 #[cfg(test)]
@@ -249,7 +256,7 @@ mod tests {
         ];
         let keys: BTreeSet<_> = all.iter().map(|changes| changes.cache_key().into_vec()).collect();
         assert_eq!(keys.len(), all.len());
-        // There are as many values as the cache key tells, whatever they are.
+        // Equal cache keys have equally many values.
         let other = read(json!({"name": "b", "replicas": 3, "env": [{"name": "x", "value": "2"}]}));
         let same = changes(vec![(&other, images(&["c"], Some("c")))], false);
         assert_eq!(same.cache_key(), all[4].cache_key());

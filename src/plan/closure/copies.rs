@@ -3,54 +3,54 @@
 use crate::kube::Order;
 use crate::plan::environment::Copied;
 
-/// Index from original to copy. A thread uses one for many previews: entries carry the preview's serial number, so
-/// it is never cleared.
+/// Index from original to copy. Each thread has one for all of its previews. Its items carry the serial number of a
+/// preview, so nothing clears them.
 #[derive(Debug, Default)]
 pub(crate) struct CopyIndex {
-    /// Which preview it was last copied for, counted from 1, and the index of that copy.
+    /// For each original: the serial number of the last preview that copied it, from 1, and the index of that copy.
     last: Vec<(usize, usize)>,
-    /// How many previews there were.
+    /// How many previews the thread has begun.
     previews: usize,
 }
 
 impl CopyIndex {
-    /// The index for a baseline with so many objects.
+    /// An index for a baseline with this number of objects.
     pub(crate) fn of(objects: usize) -> Self {
         Self { last: vec![(0, 0); objects], previews: 0 }
     }
 }
 
-/// Copies by the number of their original.
+/// Copies of one preview, with an index by the number of the original.
 pub(super) struct Copies<'a, 's> {
-    /// As they were found.
+    /// In the order in which they were added.
     all: Vec<Copied<'a>>,
     copy_index: &'s mut CopyIndex,
 }
 
 impl<'a, 's> Copies<'a, 's> {
-    /// Empty, with capacity for the copies of so many services.
+    /// Empty, with room for the copies of this number of services.
     pub(super) fn new(copy_index: &'s mut CopyIndex, services: usize) -> Self {
         copy_index.previews += 1;
         Self { all: Vec::with_capacity(services * 4), copy_index }
     }
 
-    /// Every copy, as they were found.
+    /// Every copy, in the order in which they were added.
     pub(super) fn all(&self) -> &[Copied<'a>] {
         &self.all
     }
 
-    /// Every copy, to change it.
+    /// Every copy, mutable.
     pub(super) fn all_mut(&mut self) -> &mut [Copied<'a>] {
         &mut self.all
     }
 
-    /// The copy of the original of this number.
+    /// The copy of the original with this number.
     pub(super) fn get(&self, number: usize) -> Option<&Copied<'a>> {
         let (preview, index) = self.copy_index.last[number];
         (preview == self.copy_index.previews).then(|| &self.all[index])
     }
 
-    /// The copy of an original, created if there is none. The second value says whether it was created.
+    /// The copy of the original with this number, added if there is none, and whether it is new.
     pub(super) fn get_or_make(
         &mut self,
         number: usize,
@@ -65,12 +65,12 @@ impl<'a, 's> Copies<'a, 's> {
         (&mut self.all[*index], is_new)
     }
 
-    /// Adds a copy of an object that can be copied more than once, without a search.
+    /// Adds another copy of an original. [`get`](Self::get) does not find it.
     pub(super) fn push(&mut self, copy: Copied<'a>) {
         self.all.push(copy);
     }
 
-    /// The copies in the order of the originals.
+    /// The copies, sorted by originals.
     pub(super) fn into_vec(mut self) -> Vec<Copied<'a>> {
         Order::by(self.all.iter().map(|copy| (copy.original.number, copy.home))).put(&mut self.all);
         self.all.shrink_to_fit();

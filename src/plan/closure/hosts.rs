@@ -1,5 +1,5 @@
-//! Handles the hosts that copies call: aliases, namespaces that their proxies must know, and the Sidecars of the
-//! baseline.
+//! Plans what follows from the hosts that copies call: aliases, and the namespaces that their proxies must know. The
+//! Sidecars of the baseline, which limit what proxies know, are copied here too.
 
 use std::collections::BTreeSet;
 
@@ -13,41 +13,29 @@ use crate::plan::sidecars;
 use crate::spec::{Dependencies, ServiceFacts};
 
 impl<'a> Closure<'a, '_> {
-    /// Plans the aliases, and what else follows from the hosts that the copies name.
-    ///
-    /// In ambient mode copies search the baseline's domain, where every name is.
+    /// Plans what follows from the hosts in texts of copies, and from declared dependencies. In ambient mode there is
+    /// nothing to plan: copies search the baseline's domain, which has every name.
     pub(super) fn hosts(&mut self) {
         if self.catalog.mesh == Mesh::Ambient {
             return;
         }
         let finds = self.config.previews.spec.dependencies == Dependencies::Found;
-        // Services whose texts name other services.
-        let mut calling: BTreeSet<ServiceName<'_>> = BTreeSet::new();
+        // Services with a text that names another service, or with declared dependencies.
+        let mut calling: BTreeSet<ServiceName<'a>> = BTreeSet::new();
         for index in 0..self.copies.all().len() {
-            let needs = self.take_needs(index);
+            let requirements = self.take_requirements(index);
             let home = self.copies.all()[index].home;
-            let mut others = BTreeSet::new();
+            let mut of_variables = BTreeSet::new();
             if let Body::Changed(changes) = &self.copies.all()[index].body {
                 self.finder.hosts_of(home, changes, |host| {
-                    if needs.hosts.binary_search(&host).is_err() {
-                        others.insert(host);
+                    if requirements.hosts.binary_search(&host).is_err() {
+                        of_variables.insert(host);
                     }
                 });
             }
-            for host in needs.hosts.iter().chain(&others) {
-                if let (true, Host::Service(service)) = (finds, host) {
-                    let own = self.copies.get(service.object.number).map(|copy| &copy.owners);
-                    let owners = self.copies.all()[index].owners.names().iter();
-                    let others = owners.filter(|name| !own.is_some_and(|own| own.contains(**name)));
-                    calling.extend(others);
-                }
-                let is_of_baseline = match host {
-                    Host::Made(_) => true,
-                    Host::Namespace(namespace) => self.catalog.home.includes(namespace),
-                    _ => false,
-                };
-                if is_of_baseline {
-                    calling.extend(self.copies.all()[index].owners.names());
+            for host in requirements.hosts.iter().chain(&of_variables) {
+                if finds {
+                    calling.extend(self.callers_of(host, &self.copies.all()[index].owners));
                 }
                 match host {
                     Host::Service(_) | Host::Namespace(_) if !finds => {}
@@ -62,14 +50,26 @@ impl<'a> Closure<'a, '_> {
             facts.dependencies.iter().for_each(|host| self.declared(name.namespace, host));
         }
         if finds {
-            self.silent(&calling);
+            self.without_hosts(&calling);
         }
         self.env.aliases.sort_unstable();
         self.env.aliases.dedup();
         self.env.aliases.shrink_to_fit();
     }
 
-    /// The entries of spec.services for everything that is copied.
+    /// The owners of a copy for which this host is another service of the baseline.
+    fn callers_of(&self, host: &Host<'a>, owners: &Owners<'a>) -> Vec<ServiceName<'a>> {
+        let itself = match host {
+            Host::Service(service) => self.copies.get(service.object.number),
+            Host::Made(_) => None,
+            Host::Namespace(namespace) if self.catalog.home.includes(namespace) => None,
+            Host::Namespace(_) | Host::Pod { .. } => return Vec::new(),
+        };
+        let is_itself = |name| itself.is_some_and(|copy| copy.owners.contains(name));
+        owners.names().iter().copied().filter(|name| !is_itself(*name)).collect()
+    }
+
+    /// The items of spec.services for all services that are copied.
     fn facts_of_copies(&self) -> Vec<(ServiceName<'a>, &'a ServiceFacts)> {
         let mut named = BTreeSet::new();
         if !self.config.previews.spec.services.is_empty() {
@@ -80,19 +80,19 @@ impl<'a> Closure<'a, '_> {
         facts.collect()
     }
 
-    /// Adds the alias of a declared dependency, whether or not an object defines the service.
+    /// Plans what follows from a declared dependency of a service of this namespace. The input may lack its object.
     fn declared(&mut self, home: &'a str, name: &'a str) {
-        let own = ServiceName { name, namespace: home };
+        let declared = ServiceName { name, namespace: home };
         match self.finder.dependency(home, name) {
             Some(Host::Service(_))
                 if self.config.previews.spec.dependencies == Dependencies::All => {}
             Some(host) => self.host(home, &host),
-            None if name.contains('.') || self.env.affected.contains(&own) => {}
-            None => self.env.aliases.push(Alias::Declared(own)),
+            None if name.contains('.') || self.env.affected.contains(&declared) => {}
+            None => self.env.aliases.push(Alias::Declared(declared)),
         }
     }
 
-    /// Plans what follows from a host that a copy of this namespace of the baseline calls.
+    /// Plans what follows from a host that a copy from this namespace of the baseline calls.
     fn host(&mut self, home: &str, host: &Host<'a>) {
         match host {
             Host::Service(service) => {
@@ -120,8 +120,8 @@ impl<'a> Closure<'a, '_> {
         }
     }
 
-    /// Reports services whose texts name no other service: the hosts that they call may be in their images.
-    fn silent(&mut self, calling: &BTreeSet<ServiceName<'_>>) {
+    /// Reports services whose texts name no other service: their images may contain the hosts that they call.
+    fn without_hosts(&mut self, calling: &BTreeSet<ServiceName<'_>>) {
         for change in &self.env.preview.services {
             let name = self.catalog.resolve(&change.name, &change.namespace);
             if calling.contains(&name) {
@@ -143,7 +143,7 @@ impl<'a> Closure<'a, '_> {
         }
     }
 
-    /// Copies the Sidecars that apply to originals of copied workloads. Only sidecar proxies read them.
+    /// Copies the Sidecars of the baseline that apply to copied workloads. Only sidecar proxies read them.
     pub(super) fn sidecars(&mut self) {
         if self.catalog.mesh != Mesh::Sidecars {
             return;
@@ -152,7 +152,7 @@ impl<'a> Closure<'a, '_> {
             let mut owners = Owners::default();
             for copy in self.copies.all().iter().filter(|copy| copy.home == home) {
                 let node = &copy.original.node;
-                if pod_spec(node).is_some() && sidecars::holds_for(sidecar, node) {
+                if pod_spec(node).is_some() && sidecars::applies_to(sidecar, node) {
                     owners.extend(&copy.owners);
                 }
             }
@@ -161,7 +161,7 @@ impl<'a> Closure<'a, '_> {
             }
             match sidecar.id.namespace == home {
                 true => self.copy(sidecar, &owners),
-                // One for all namespaces is copied into each room.
+                // A Sidecar of the root namespace applies to all namespaces, so each room gets a copy.
                 false => self.copies.push(Copied { home, ..Copied::unchanged(sidecar, owners) }),
             }
             let mut rooms = self.env.rooms.iter_mut();

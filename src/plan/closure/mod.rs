@@ -1,8 +1,8 @@
-//! Decides which objects a preview copies, and why.
+//! Decides which objects a preview copies, and for which of its services.
 //!
-//! It starts from the services that a preview names. Copied are their workloads, every other Service that selects one
-//! of these workloads, the ServiceAccount with its Roles, every ConfigMap and Secret that a pod names, and the
-//! monitors that select the copies. If something needed is missing, an error names it and who needs it.
+//! In goes a preview, out comes its [`Environment`]. The copies are the workloads of the services that the preview
+//! names, every other Service that selects one of these workloads, and all that any of them requires: ServiceAccounts
+//! with their Roles, ConfigMaps and Secrets, monitors, policies. An object that is required and missing is an error.
 
 mod copies;
 mod hosts;
@@ -19,16 +19,15 @@ use self::copies::Copies;
 use super::changes::{self, Changes, Target};
 use super::environment::{Body, Copied, Environment, Owners};
 use super::lacks::Lacks;
-use super::needs::{Finder, Needs};
+use super::requirements::{Finder, Requirements};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::makers::makers;
-use crate::kube::meta::{asks_for_substitution, is_literal};
+use crate::kube::meta::has_substitutes;
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, ServiceName, Support, Workload, pod_spec};
 use crate::spec::{Config, ServiceChange, ServiceFacts, Stateful, Volumes};
-use crate::yaml::Node;
 
-/// Plans the preview of this index.
+/// Plans the preview with this index in `spec.previews`.
 pub(super) fn plan_preview<'a>(
     finder: &Finder<'a>,
     index: usize,
@@ -38,9 +37,9 @@ pub(super) fn plan_preview<'a>(
     let (config, catalog) = (finder.config, finder.catalog);
     let env = Environment::new(config, catalog, index);
     let copies = Copies::new(copy_index, env.preview.services.len());
-    let needs = BTreeMap::new();
+    let requirements = BTreeMap::new();
     let lacks = Lacks::default();
-    let mut closure = Closure { config, catalog, finder, report, env, copies, needs, lacks };
+    let mut closure = Closure { config, catalog, finder, report, env, copies, requirements, lacks };
     let targets = closure.targets();
     let mut patches = closure.patches();
     closure.other_services(&targets);
@@ -51,12 +50,12 @@ pub(super) fn plan_preview<'a>(
     closure.unmatched(&patches);
     closure.hosts();
     closure.policies();
-    closure.literals();
+    closure.check_substitution();
     finder.lack(closure.lacks);
     Environment { copies: closure.copies.into_vec(), ..closure.env }
 }
 
-/// The note that one of a service's workloads gets no copy, in every preview.
+/// The note that a workload that runs once, such as a Job, is not copied.
 fn left_out(workload: &Object) -> Diagnostic {
     let message =
         format!("{} is left out of previews: it runs once and serves nothing", workload.id);
@@ -64,12 +63,12 @@ fn left_out(workload: &Object) -> Diagnostic {
     Diagnostic::new(&code::DROPPED, message, help).at(workload.place(), "not copied")
 }
 
-/// The workload among these whose controller makes another one: an input that was written from a cluster has both.
+/// The workload among these that owns another one: an input that was written from a cluster has both.
 /// See <https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/>.
 fn owner<'a>(workload: &Object, others: &[&'a Workload<'_>]) -> Option<&'a Object> {
-    let owners = workload.node.at(&["metadata", "ownerReferences"]).map(Node::items)?;
+    let references = workload.node.items_at(&["metadata", "ownerReferences"]);
     let is_owner = |other: &Object| {
-        owners.iter().any(|owner| {
+        references.iter().any(|owner| {
             owner.text_at(&["kind"]) == Some(&other.id.kind)
                 && owner.text_at(&["name"]) == Some(&other.id.name)
         })
@@ -77,16 +76,16 @@ fn owner<'a>(workload: &Object, others: &[&'a Workload<'_>]) -> Option<&'a Objec
     others.iter().map(|other| other.object).find(|other| is_owner(other))
 }
 
-/// The note that what another workload makes gets no copy.
+/// The note that a workload is not copied because its owner is.
 fn left_to_owner(workload: &Object, owner: &Object) -> Diagnostic {
     let message = format!("{} is left out of previews: {} makes it", workload.id, owner.id);
     let help =
-        "nothing to do; the input needs what is applied alone, and not what a cluster makes of it";
+        "nothing to do; the input needs only what is applied, and not what a cluster makes of it";
     Diagnostic::new(&code::DROPPED, message, help).at(workload.place(), "not copied")
 }
 
-/// The workloads of a service that a preview changes. An unchanged one beside them would answer some of the requests.
-/// All of them, if the change names none, gives all an image, or names one that does not exist.
+/// Those workloads of a service that the change names: an unchanged copy of another would answer some of the requests.
+/// All of them, if it names none, has an image for all, or names one that does not exist.
 fn named<'a, 'w>(
     change: &ServiceChange,
     mut workloads: SmallVec<[&'w Workload<'a>; 1]>,
@@ -105,21 +104,22 @@ struct Closure<'a, 'f> {
     catalog: &'a Catalog<'a>,
     finder: &'f Finder<'a>,
     report: &'f mut Report,
-    /// The plan so far, without its copies.
+    /// The plan so far. Its copies are in `copies`.
     env: Environment<'a>,
     copies: Copies<'a, 'f>,
-    /// Requirements of copies that are unlike those of other previews, by index of the copy.
-    needs: BTreeMap<usize, Needs<'a>>,
-    /// Requirements that cannot be met.
+    /// Requirements of copies that this preview does not share with others, by index of the copy.
+    requirements: BTreeMap<usize, Requirements<'a>>,
+    /// Required objects that previews cannot have.
     lacks: Lacks<'a>,
 }
 
 impl<'a, 'f> Closure<'a, 'f> {
+    /// The path of a service of the preview in previews.yaml.
     fn path(&self, service: usize) -> String {
         format!("spec.previews[{}].services[{service}]", self.env.index)
     }
 
-    /// The workloads of each service that the preview names. Unknown names were reported before.
+    /// The workloads of each service that the preview names. `validate` has reported unknown names.
     fn targets(&mut self) -> Vec<Target<'a>> {
         let services = &self.env.preview.services;
         let mut targets = Vec::with_capacity(services.len());
@@ -156,7 +156,7 @@ impl<'a, 'f> Closure<'a, 'f> {
         self.report.push(finding.also(service.place(), "the service is here").once());
     }
 
-    /// The workloads that no other one of them makes; notes the others.
+    /// The workloads that no other one of them owns. Notes the others.
     fn applied(
         &mut self,
         workloads: SmallVec<[&'a Workload<'a>; 1]>,
@@ -176,7 +176,7 @@ impl<'a, 'f> Closure<'a, 'f> {
         applied
     }
 
-    /// The workloads that can be copied; reports the others.
+    /// The workloads that can be copied. Reports the others.
     fn supported(
         &mut self,
         index: usize,
@@ -185,9 +185,9 @@ impl<'a, 'f> Closure<'a, 'f> {
     ) -> SmallVec<[&'a Workload<'a>; 1]> {
         let preview = self.env.index;
         let path = || format!("spec.previews[{preview}].services[{index}].name");
+        let has_workloads = !workloads.is_empty();
         let mut copied = SmallVec::new();
         let mut passing = Vec::new();
-        let any = !workloads.is_empty();
         for workload in self.applied(workloads) {
             let refuse = |why: &str, help: &str| {
                 self.config
@@ -220,24 +220,24 @@ impl<'a, 'f> Closure<'a, 'f> {
             }
         }
         if copied.is_empty() && !passing.is_empty() {
-            let kinds: Vec<String> = passing.iter().map(|object| object.id.to_string()).collect();
+            let names: Vec<String> = passing.iter().map(|object| object.id.to_string()).collect();
             self.report.push(self.config.finding(
                 &code::UNSUPPORTED_WORKLOAD,
                 path(),
-                format!("`{name}` has only {}, which would do its work twice", kinds.join(", ")),
+                format!("`{name}` has only {}, which would do its work twice", names.join(", ")),
                 "preview a service that a Deployment runs",
             ));
         } else {
             self.report.extend(passing.into_iter().map(left_out));
         }
-        if !any {
+        if !has_workloads {
             self.report.push(self.without_workload(name, path()));
         }
         copied
     }
 
-    /// The finding that the input has no workload for a service, or none of a known kind, with objects that may make
-    /// it.
+    /// The finding that a service has no workload in the input, or one of an unknown kind. Names objects that may make
+    /// the workload.
     fn without_workload(&self, name: ServiceName<'_>, path: String) -> Diagnostic {
         if let Some(object) = self.unknown_workload(name) {
             let message = format!("{} runs `{name}`, and its kind is not known", object.id);
@@ -259,7 +259,7 @@ impl<'a, 'f> Closure<'a, 'f> {
             .fold(finding, |finding, made| finding.also(made.by.place(), made.label()))
     }
 
-    /// An object of an unknown kind with a pod template that matches the service.
+    /// An object with a pod template that the service selects, of a kind that is not a known workload.
     fn unknown_workload(&self, name: ServiceName<'_>) -> Option<&'a Object> {
         let service = self.catalog.service(name)?;
         let has_pods = |object: &&Object| {
@@ -273,8 +273,8 @@ impl<'a, 'f> Closure<'a, 'f> {
         self.config.facts(name.name, name.namespace)
     }
 
-    /// Adds every other Service that selects a workload of the targets: it is affected too. A workload without a
-    /// Service gets its work from elsewhere.
+    /// Adds every other Service that selects a workload of the targets to the affected ones. Warns of workloads without
+    /// a Service, which take their work from a queue or the like.
     fn other_services(&mut self, targets: &[Target<'a>]) {
         let catalog = self.catalog;
         for target in targets {
@@ -299,7 +299,7 @@ impl<'a, 'f> Closure<'a, 'f> {
         }
     }
 
-    /// Copies the workloads, with their changes, and the Services.
+    /// Copies the workloads, with their changes, and the affected Services.
     fn workloads(&mut self, targets: &[Target<'a>]) {
         let mut changed = BTreeMap::new();
         for target in targets {
@@ -337,49 +337,50 @@ impl<'a, 'f> Closure<'a, 'f> {
         }
     }
 
-    /// Copies everything that the copied workloads and Services need.
+    /// Copies everything that the copied workloads and Services require.
     fn dependencies(&mut self) {
         for index in 0..self.copies.all().len() {
             let copy = &self.copies.all()[index];
             let owners = copy.owners.clone();
-            let needs = self.take_needs(index);
-            self.follow(&needs, &owners);
-            if let Cow::Owned(needs) = needs {
-                self.needs.insert(index, needs);
+            let requirements = self.take_requirements(index);
+            self.follow(&requirements, &owners);
+            if let Cow::Owned(requirements) = requirements {
+                self.requirements.insert(index, requirements);
             }
         }
         self.sidecars();
     }
 
-    /// The requirements of the copy with this index, without hosts in its variables.
-    fn take_needs(&mut self, index: usize) -> Cow<'f, Needs<'a>> {
-        if let Some(needs) = self.needs.remove(&index) {
-            return Cow::Owned(needs);
+    /// The requirements of the copy with this index, without hosts in values of its variables.
+    fn take_requirements(&mut self, index: usize) -> Cow<'f, Requirements<'a>> {
+        if let Some(requirements) = self.requirements.remove(&index) {
+            return Cow::Owned(requirements);
         }
         let copy = &self.copies.all()[index];
         match &copy.body {
-            Body::Changed(changes) if !changes.keeps_needs() => {
+            Body::Changed(changes) if !changes.keeps_requirements() => {
                 self.finder.of_changed(copy.original, changes)
             }
             _ => Cow::Borrowed(self.finder.of(copy.original)),
         }
     }
 
-    fn follow(&mut self, needs: &Needs<'a>, owners: &Owners<'a>) {
-        self.report.extend(needs.findings.iter().cloned());
-        for lack in &needs.lacks {
+    /// Copies the required objects for these owners, and notes those that cannot be had.
+    fn follow(&mut self, requirements: &Requirements<'a>, owners: &Owners<'a>) {
+        self.report.extend(requirements.findings.iter().cloned());
+        for lack in &requirements.lacks {
             self.lacks.add(lack, owners);
         }
-        for object in &needs.objects {
+        for object in &requirements.objects {
             self.copy(object, owners);
         }
-        if let Some(home) = needs.unwritten_account {
+        if let Some(home) = requirements.unwritten_account {
             let of_account = self.finder.of_unwritten_account(home);
-            of_account.into_iter().for_each(|needs| self.follow(needs, owners));
+            of_account.into_iter().for_each(|requirements| self.follow(requirements, owners));
         }
     }
 
-    /// Copies an object and its requirements. An object that is copied already only gains owners.
+    /// Copies an object and what it requires, for these owners. If it is copied already, it only gains the owners.
     fn copy(&mut self, object: &'a Object, owners: &Owners<'a>) {
         let copy = || Copied::unchanged(object, owners.clone());
         let (copy, is_new) = self.copies.get_or_make(object.number, copy);
@@ -390,8 +391,8 @@ impl<'a, 'f> Closure<'a, 'f> {
         self.follow(self.finder.of(object), owners);
     }
 
-    /// Copies the policies that apply to originals of what is copied, with the Secrets that they name. No patch
-    /// reaches them.
+    /// Copies the policies that apply to originals of copies, with the Secrets that they name. This comes after the
+    /// patches, which do not apply to policies.
     fn policies(&mut self) {
         for index in 0..self.copies.all().len() {
             let copy = &self.copies.all()[index];
@@ -409,12 +410,12 @@ impl<'a, 'f> Closure<'a, 'f> {
         }
     }
 
-    /// Reports copies in which Flux will substitute nothing although their originals ask for it.
-    fn literals(&mut self) {
+    /// Warns of copies that switch off Flux's substitution although their originals have variables.
+    fn check_substitution(&mut self) {
         for copy in self.copies.all() {
-            let (id, node) = (&copy.original.id, &copy.original.node);
+            let id = &copy.original.id;
             let is_off = matches!(&copy.body, Body::Changed(changes) if changes.literal);
-            if is_off && asks_for_substitution(node) && !is_literal(node) {
+            if is_off && has_substitutes(&copy.original.node) {
                 let mut services = self.env.preview.services.iter();
                 let service = services.position(|service| {
                     let name = self.catalog.resolve(&service.name, &service.namespace);

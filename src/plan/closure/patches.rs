@@ -1,4 +1,4 @@
-//! The patches of the services that a preview names.
+//! Applies the patches of a preview's services to copies, and reports those that do not fit.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::model::{ServiceName, selects_pods};
 use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
 use crate::plan::judge::culprit;
-use crate::plan::needs::selects_others;
-use crate::plan::patch::{Aim, Patch, identity};
+use crate::plan::patch::{Patch, ResolvedName, identity};
+use crate::plan::requirements::selects_others;
 use crate::spec::{self, Config};
 use crate::yaml::Node;
 
@@ -24,11 +24,11 @@ pub(super) struct Placed<'a> {
     /// Shared by all previews with this text, so it carries no place.
     patch: Arc<Patch<'a>>,
     origin: Origin<'a>,
-    /// The copies that it names by other names than they have.
-    aims: Vec<Aim>,
+    /// Parts that name a copy as it was called before kustomize renamed it.
+    resolved: Vec<ResolvedName>,
 }
 
-/// The origin of a patch: indices of the preview, of its service and of the patch.
+/// Where a patch stands in previews.yaml: the indices of its preview, service and item.
 #[derive(Clone, Copy)]
 struct Origin<'a> {
     config: &'a Config,
@@ -56,12 +56,12 @@ impl<'a> Origin<'a> {
         &preview.services[self.service].patches[self.index]
     }
 
-    /// The patch, with its place.
+    /// Parses the patch again, with its place.
     fn parse(self, allowance: &mut Allowance) -> Result<Patch<'a>, Problem> {
         Patch::parse(self.source(), self.place(), allowance)
     }
 
-    /// Whether a finding about this patch could reveal the content of a Secret.
+    /// Whether a problem with this patch could quote the content of a Secret.
     fn may_be_secret(self, problem: &Problem) -> bool {
         let spec::Patch { target, patch } = self.source();
         let kind = target.as_ref().map(|target| target.kind.as_str());
@@ -85,40 +85,40 @@ impl<'a> Origin<'a> {
 }
 
 impl<'a> Placed<'a> {
-    /// Whether the patch may change a copy.
+    /// Whether the patch may change a copy: one that its service owns, or that has the name of the service.
     fn owns(&self, copy: &Copied<'_>) -> bool {
         let ServiceName { name, namespace } = self.service;
         copy.owners.contains(self.service)
             || copy.original.id.name == name && copy.home == namespace
     }
 
-    /// Lets each part of the patch that names no copy apply to the only one with that other name.
-    fn aim(&mut self, copies: &[Copied<'_>]) {
-        let before = self.aims.len();
+    /// Resolves earlier names of copies: a part that matches no copy applies to the only one that had the name before.
+    fn resolve_names(&mut self, copies: &[Copied<'_>]) {
+        let before = self.resolved.len();
         for part in 0..self.patch.parts() {
             let owned = || copies.iter().filter(|copy| self.owns(copy)).map(|copy| copy.original);
-            if owned().any(|object| self.patch.names(part, object)) {
+            if owned().any(|object| self.patch.matches(part, object)) {
                 continue;
             }
-            let mut meant = owned().filter(|object| self.patch.means(part, object));
-            if let (Some(object), None) = (meant.next(), meant.next()) {
-                self.aims.push(Aim::at(part, &object.id.name));
+            let mut renamed = owned().filter(|object| self.patch.matches_earlier(part, object));
+            if let (Some(object), None) = (renamed.next(), renamed.next()) {
+                self.resolved.push(ResolvedName::new(part, &object.id.name));
             }
         }
-        let new = &self.aims[before..];
+        let new = &self.resolved[before..];
         if !new.is_empty() {
-            self.patch = Arc::new(Patch::clone(&self.patch).aimed(new));
+            self.patch = Arc::new(Patch::clone(&self.patch).with_names(new));
         }
     }
 
-    /// The patch, with its place.
+    /// Parses the patch again, with its place.
     fn parse(&self, allowance: &mut Allowance) -> Result<Patch<'a>, Problem> {
-        Ok(self.origin.parse(allowance)?.aimed(&self.aims))
+        Ok(self.origin.parse(allowance)?.with_names(&self.resolved))
     }
 }
 
 impl<'a> Closure<'a, '_> {
-    /// The patches of each service that the preview names.
+    /// The patches of the preview's services. Reports those that cannot be parsed.
     pub(super) fn patches(&mut self) -> Vec<Placed<'a>> {
         let mut patches = Vec::new();
         for (service, change) in self.env.preview.services.iter().enumerate() {
@@ -131,10 +131,10 @@ impl<'a> Closure<'a, '_> {
                 match self.finder.patch(patch) {
                     Some(patch) => {
                         let service = self.catalog.resolve(&change.name, &change.namespace);
-                        patches.push(Placed { service, patch, origin, aims: Vec::new() });
+                        patches.push(Placed { service, patch, origin, resolved: Vec::new() });
                     }
                     None => {
-                        let parsed = self.finder.work.allow(|all| origin.parse(all));
+                        let parsed = self.finder.work.allow(|allowance| origin.parse(allowance));
                         self.report.extend(parsed.err().map(|problem| origin.finding(problem)));
                     }
                 }
@@ -143,9 +143,11 @@ impl<'a> Closure<'a, '_> {
         patches
     }
 
-    /// Applies the patches to the copies of their services, except the first `done`, which have them already. It is
-    /// called for the workloads, whose patches may name further objects, and then for these. Returns the number
-    /// of copies.
+    /// Applies the patches to the copies of their services, except to the first `done`, which are patched already.
+    /// Returns the number of copies.
+    ///
+    /// It is called twice: for workloads and Services, whose patches may add requirements, and then for the objects that
+    /// these require.
     pub(super) fn patch(&mut self, patches: &mut [Placed<'a>], done: usize) -> usize {
         if patches.is_empty() || self.finder.work.is_over() {
             return 0;
@@ -154,7 +156,7 @@ impl<'a> Closure<'a, '_> {
         if self.copies.all()[done..].iter().any(has_others) {
             for one in patches.iter_mut() {
                 self.finder.work.spend_looks(one.patch.parts() * self.copies.all().len());
-                one.aim(self.copies.all());
+                one.resolve_names(self.copies.all());
             }
         }
         let parts = patches.iter().map(|one| one.patch.parts()).sum();
@@ -164,7 +166,7 @@ impl<'a> Closure<'a, '_> {
                 break;
             }
             let copy = &self.copies.all()[index];
-            // No patch may change an identity, so all of them can be matched beforehand.
+            // No patch may change an identity, so the identity before all of them decides which apply.
             let identity = identity(&copy.original.node);
             let applies = |one: &&Placed<'_>| one.owns(copy) && one.patch.applies_to(&identity);
             let applying: Vec<&Placed<'_>> = patches.iter().filter(applies).collect();
@@ -175,8 +177,8 @@ impl<'a> Closure<'a, '_> {
         self.copies.all().len()
     }
 
-    /// Applies patches to a copy. Findings are the same for all previews with the same texts, so they are found once,
-    /// unless they depend on values of this preview.
+    /// Applies patches to a copy. Their findings are made once for all previews with the same patches, unless they
+    /// depend on values of this preview.
     fn patch_copy(&mut self, index: usize, applying: &[&Placed<'a>]) {
         let copy = &mut self.copies.all_mut()[index];
         let original = copy.original;
@@ -194,13 +196,12 @@ impl<'a> Closure<'a, '_> {
             self.report.extend(verdict.iter().map(at));
         } else {
             let body = self.judge_patches(&mut changes, original, applying);
-            self.needs.insert(index, self.finder.find(&original.id, &body));
+            self.requirements.insert(index, self.finder.find(&original.id, &body));
         }
         self.copies.all_mut()[index].body = Body::Changed(changes);
     }
 
-    /// Applies patches to an object, and reports what is wrong with them and what they change that must be said.
-    /// Returns the patched object.
+    /// Applies patches to an object, and reports the findings about them. Returns the patched object.
     fn judge_patches(
         &mut self,
         changes: &mut Changes<'a>,
@@ -209,18 +210,12 @@ impl<'a> Closure<'a, '_> {
     ) -> Node {
         let work = &self.finder.work;
         let (origins, stages) =
-            work.allow(|all| changes.patch(&original.node, applying, all, &mut *self.report));
+            work.allow(|allowance| changes.patch(&original.node, applying, allowance, self.report));
         let given = changes.given_images();
         let verdict = self.finder.judge.judge(original, &stages, given, |_| false);
+        let findings = verdict.into_iter().flatten().chain(self.unselecting(original, &stages));
         self.report.extend(
-            verdict
-                .into_iter()
-                .flatten()
-                .map(|(patch, finding)| finding.at(origins[patch].place(), "this patch")),
-        );
-        let unselecting = self.unselecting(original, &stages);
-        self.report.extend(
-            unselecting.map(|(patch, finding)| finding.at(origins[patch].place(), "this patch")),
+            findings.map(|(patch, finding)| finding.at(origins[patch].place(), "this patch")),
         );
         let mut body = stages.into_iter().next_back().unwrap_or_default();
         changes.finish(&mut body);
@@ -235,8 +230,8 @@ impl<'a> Closure<'a, '_> {
         body
     }
 
-    /// The finding that a patched Service does not select pods of which there are copies. Workloads come before
-    /// Services, so these pods are patched already.
+    /// The finding that a patched Service no longer selects the pods of a copy, with the index of the patch. Workloads are
+    /// patched before Services, so the bodies of these copies are final.
     fn unselecting(&self, original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
         let [.., body] = stages else { return None };
         if stages.len() == 1 || !selects_others(original, body) {
@@ -255,7 +250,7 @@ impl<'a> Closure<'a, '_> {
         Some((patch, Diagnostic::new(&code::BAD_PATCH, message, help)))
     }
 
-    /// Reports patches that found nothing to change.
+    /// Reports patches that apply to no copy.
     pub(super) fn unmatched(&mut self, patches: &[Placed<'a>]) {
         for one in patches {
             let copies = self.copies.all().len();
@@ -264,15 +259,16 @@ impl<'a> Closure<'a, '_> {
                 return;
             }
             let owned = self.copies.all().iter().filter(|copy| one.owns(copy));
-            let problems = one.patch.unmatched(owned.map(|copy| copy.original));
-            let findings = problems.into_iter().map(|problem| one.origin.finding(problem));
+            let originals: Vec<&Object> = owned.map(|copy| copy.original).collect();
+            let problems = one.patch.unmatched(&originals).into_iter();
+            let findings = problems.map(|problem| one.origin.finding(problem));
             self.report.extend(findings);
         }
     }
 }
 
 impl<'a> Changes<'a> {
-    /// Keeps the patches that fit the object. Returns their places, and the body before and after each of them.
+    /// Keeps the patches that fit the object. Returns their origins, and the body before and after each of them.
     fn patch(
         &mut self,
         object: &Node,
@@ -298,7 +294,7 @@ impl<'a> Changes<'a> {
                 Err(problem) => report.push(origin.finding(problem)),
             }
             if allowance.is_over() {
-                // The others would say the same.
+                // The remaining patches would get the same error.
                 break;
             }
         }

@@ -1,7 +1,7 @@
-//! Keeps Secrets of the baseline out of previews that run untrusted code.
+//! Refuses previews of forks that would get Secrets of the baseline: their code is not trusted.
 //!
-//! Pods that mount a copied Secret can read it, and the same is true of what an ExternalSecret or a
-//! SecretProviderClass names. Credentials that only the kubelet needs, to pull images, do not reach the pods.
+//! Pods can read copied Secrets, and what copied ExternalSecrets and SecretProviderClasses fetch. Credentials to pull
+//! images are let through if no pod reads them: only the kubelet gets them.
 
 mod suites;
 
@@ -10,17 +10,16 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use suites::check_suites;
 
 use super::Plan;
-use super::environment::{Copied, Environment};
+use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::Object;
-use crate::kube::meta::{asks_for_substitution, is_literal};
+use crate::kube::meta::has_substitutes;
 use crate::model::{Referent, pod_spec, references};
-use crate::yaml::Node;
 
-/// So many previews are named.
+/// How many previews a finding names.
 const SHOWN: usize = 5;
 
-/// What would reach the code of forks, with the previews that would have it.
+/// Objects that give the code of forks a Secret, by number, with the previews concerned.
 type Reached<'a, 'p> = BTreeMap<usize, (&'a Object, Vec<&'p str>)>;
 
 /// Reports each Secret once, however many previews would get it.
@@ -33,7 +32,7 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
             let object = copy.original;
             if gives_secret(object) && !is_for_pulling(object, &read) {
                 add(&mut secrets, object, env.name);
-            } else if substitutes && asks(copy) {
+            } else if substitutes && has_substitutes(&object.node) {
                 add(&mut texts, object, env.name);
             }
         }
@@ -46,30 +45,30 @@ fn add<'a, 'p>(reached: &mut Reached<'a, 'p>, object: &'a Object, preview: &'p s
     reached.entry(object.number).or_insert_with(|| (object, Vec::new())).1.push(preview);
 }
 
-/// Whether an object is a Secret, or says which one its controller makes or mounts.
+/// Whether an object is a Secret, or makes its controller create or mount one.
 fn gives_secret(object: &Object) -> bool {
     object.is("", "Secret")
         || matches!(object.id.kind.as_str(), "ExternalSecret" | "SecretProviderClass")
 }
 
-/// Whether a Secret holds credentials for registries, and no pod reads it.
+/// Whether an object gives only credentials for registries, which no pod reads.
 /// See <https://kubernetes.io/docs/concepts/configuration/secret/#docker-config-secrets>.
 fn is_for_pulling(object: &Object, read: &BTreeSet<String>) -> bool {
     let of_external: &[&str] = &["spec", "target", "template", "type"];
-    let at = if object.is("", "Secret") { &["type"] } else { of_external };
-    let kind = object.node.text_at(at).unwrap_or_default();
-    let named = object.node.text_at(&["spec", "target", "name"]).unwrap_or(&object.id.name);
+    let path = if object.is("", "Secret") { &["type"] } else { of_external };
+    let kind = object.node.text_at(path).unwrap_or_default();
+    let name = object.node.text_at(&["spec", "target", "name"]).unwrap_or(&object.id.name);
     matches!(kind, "kubernetes.io/dockerconfigjson" | "kubernetes.io/dockercfg")
-        && !read.contains(named)
+        && !read.contains(name)
 }
 
-/// The Secrets that pods of a preview mount or have in their variables.
+/// The names of Secrets that pods of a preview mount or have in variables.
 fn read_by_pods(env: &Environment<'_>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for copy in &env.copies {
         let body = copy.node();
         let Some(pod) = pod_spec(&body) else { continue };
-        let pulled = pod.get("imagePullSecrets").map(Node::items).unwrap_or_default().iter();
+        let pulled = pod.items_at(&["imagePullSecrets"]).iter();
         let pulled: BTreeSet<Place> =
             pulled.filter_map(|one| one.get("name")).map(|name| name.place).collect();
         let read = references(pod)
@@ -80,17 +79,11 @@ fn read_by_pods(env: &Environment<'_>) -> BTreeSet<String> {
     names
 }
 
-/// Whether Flux takes values of variables from Secrets.
+/// Whether Flux substitutes variables with values from Secrets.
 fn substitutes_secrets(plan: &Plan<'_>) -> bool {
-    let from = plan.config.flux("postBuild").and_then(|it| it.get("substituteFrom"));
-    let from = from.map(Node::items).unwrap_or_default();
-    from.iter().any(|one| one.text_at(&["kind"]) == Some("Secret"))
-}
-
-/// Whether Flux substitutes in a copy.
-fn asks(copy: &Copied<'_>) -> bool {
-    let node = &copy.original.node;
-    asks_for_substitution(node) && !is_literal(node)
+    let sources = plan.config.flux("postBuild").map(|it| it.items_at(&["substituteFrom"]));
+    let mut sources = sources.unwrap_or_default().iter();
+    sources.any(|one| one.text_at(&["kind"]) == Some("Secret"))
 }
 
 fn of_secret(object: &Object, previews: &[&str]) -> Diagnostic {

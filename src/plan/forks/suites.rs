@@ -1,4 +1,4 @@
-//! Reports Secrets that suites use, because previews of forks do not get them.
+//! Warns of suites that use Secrets: they do not get them where they test previews of forks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,15 +8,15 @@ use crate::model::{Referent, pod_spec, references};
 use crate::spec::{Config, Preview};
 use crate::yaml::{Node, parse_documents};
 
-/// So many Secrets, and so many previews, are named.
+/// How many Secrets and how many previews a finding names.
 const SHOWN: usize = 5;
 
-/// Warns of suites that take Secrets, where previews of forks run them. `files` are those of all suites, by their
-/// paths behind the names of the suites.
+/// Warns of suites that use Secrets, if there are previews of forks. `files` are those of all suites, by path; a path
+/// begins with the name of its suite.
 pub(crate) fn check_suites(
     config: &Config,
     files: &BTreeMap<String, Vec<u8>>,
-    budget: &InputLimits,
+    limits: &InputLimits,
     report: &mut Report,
 ) {
     let spec = &config.previews.spec;
@@ -27,14 +27,14 @@ pub(crate) fn check_suites(
     }
     for (index, suite) in spec.tests.iter().enumerate() {
         let prefix = format!("{}/", suite.name);
-        let own = files.range(prefix.clone()..);
-        let own = own.take_while(|(path, _)| path.starts_with(&prefix));
+        let of_suite = files.range(prefix.clone()..);
+        let of_suite = of_suite.take_while(|(path, _)| path.starts_with(&prefix));
         let mut secrets = BTreeSet::new();
-        for text in own.filter_map(|(_, content)| str::from_utf8(content).ok()) {
+        for text in of_suite.filter_map(|(_, content)| str::from_utf8(content).ok()) {
             let mut sources = Sources::default();
             let file = sources.add(&suite.name, text);
-            // A text that is no YAML is for kustomize to refuse.
-            let documents = parse_documents(&sources, file, budget).unwrap_or_default();
+            // Kustomize refuses a file that should be YAML and is not.
+            let documents = parse_documents(&sources, file, limits).unwrap_or_default();
             documents.iter().for_each(|document| add_secrets(config, document, &mut secrets));
         }
         if !secrets.is_empty() {
@@ -54,19 +54,19 @@ pub(crate) fn check_suites(
     }
 }
 
-/// Adds the Secrets that an object of a suite is, makes, or lets its pods read.
+/// Adds the Secrets that an object of a suite is, generates, or mounts in its pods.
 fn add_secrets(config: &Config, document: &Node, secrets: &mut BTreeSet<String>) {
     let kind = document.text_at(&["kind"]).unwrap_or_default();
     if kind.contains("Secret") {
         let name = document.text_at(&["metadata", "name"]).unwrap_or_default();
         secrets.insert(format!("{kind} `{name}`"));
     }
-    let generated = document.get("secretGenerator").map(Node::items).unwrap_or_default();
+    let generated = document.items_at(&["secretGenerator"]);
     for one in generated {
         secrets.insert(format!("Secret `{}`", one.text_at(&["name"]).unwrap_or_default()));
     }
     let Some(pod) = pod_spec(document) else { return };
-    let pulled = pod.get("imagePullSecrets").map(Node::items).unwrap_or_default();
+    let pulled = pod.items_at(&["imagePullSecrets"]);
     let pulled: BTreeSet<&str> = pulled.iter().filter_map(|one| one.text_at(&["name"])).collect();
     let external = &config.previews.spec.external.secrets;
     for one in references(pod) {

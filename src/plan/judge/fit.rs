@@ -1,91 +1,107 @@
-//! Finds what patches make of a Service or a workload that the API server refuses, or that answers nothing.
+//! Finds Services and workloads that the API server refuses, or that answer no requests, because of a patch.
 
 use std::collections::BTreeSet;
 
+use super::values::{containers, name};
 use super::{Verdict, culprit};
 use crate::diagnostic::{Diagnostic, code, first_of};
 use crate::kube::Object;
 use crate::model::{pod_labels, pod_spec};
 use crate::yaml::Node;
 
-/// What is wrong with a patched object: `stages` are its body before the patches and after each of them. What was
-/// wrong before them is not theirs.
+/// The problems of a patched object that it did not have before the patches.
 pub(super) fn unfit(original: &Object, stages: &[Node]) -> Verdict {
-    match (original.id.group.as_str(), original.id.kind.as_str()) {
-        ("", "Service") => of_service(original, stages),
+    let problems = match (original.id.group.as_str(), original.id.kind.as_str()) {
+        ("", "Service") => vec![
+            removed_ports(original, stages),
+            bad_ports(original, stages),
+            no_address(original, stages),
+        ],
         ("apps", "Deployment") => {
-            let paused = new(stages, |body| is_paused(body).then(String::new)).map(|(patch, _)| {
-                let message =
-                    format!("a patch pauses {}, and the copy would have no pods", original.id);
-                let help = "leave `spec.paused` out of the patch: a Deployment that begins paused makes no pods";
-                (patch, Diagnostic::new(&code::BAD_PATCH, message, help))
-            });
-            let apart = apart(original, stages);
-            paused.into_iter().chain(apart).chain(of_volumes(original, stages)).collect()
+            vec![
+                paused(original, stages),
+                selector_apart(original, stages),
+                missing_volumes(original, stages),
+            ]
         }
-        ("apps", _) => {
-            apart(original, stages).into_iter().chain(of_volumes(original, stages)).collect()
-        }
-        _ => of_volumes(original, stages).into_iter().collect(),
-    }
+        ("apps", _) => vec![selector_apart(original, stages), missing_volumes(original, stages)],
+        _ => vec![missing_volumes(original, stages)],
+    };
+    problems.into_iter().flatten().collect()
 }
 
-/// That a workload does not select the pods of its own template, by the labels that it names.
-fn apart(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
-    let (patch, label) = new(stages, |body| {
-        let labels = pod_labels(body)?;
-        let wanted = body.at(&["spec", "selector", "matchLabels"])?.entries().iter();
-        let mut missed = wanted.filter(|(key, value)| labels.text_at(&[&key.text]) != value.text());
-        missed.next().map(|(key, _)| key.text.to_string())
-    })?;
-    let message = format!(
-        "a patch makes the selector of {} miss its own pods, by the label `{label}`",
-        original.id
-    );
-    let help = "leave the label and the selector as they are, or change both alike: the API server takes no others";
+/// A problem that `look` returns after the patches and not before them: its message, with the patch that made it.
+pub(super) fn problem(
+    stages: &[Node],
+    help: &str,
+    look: impl Fn(&Node) -> Option<String>,
+) -> Option<(usize, Diagnostic)> {
+    let message = look(&stages[stages.len() - 1])?;
+    if look(&stages[0]).is_some() {
+        return None;
+    }
+    let patch = culprit(stages, 1, look);
     Some((patch, Diagnostic::new(&code::BAD_PATCH, message, help)))
 }
 
-/// What `look` finds after the patches and did not find before them, and the patch that brought it.
-pub(super) fn new(
-    stages: &[Node],
-    look: impl Fn(&Node) -> Option<String>,
-) -> Option<(usize, String)> {
-    let found = look(&stages[stages.len() - 1])?;
-    look(&stages[0]).is_none().then(|| (culprit(stages, 1, look), found))
+fn paused(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
+    let help =
+        "leave `spec.paused` out of the patch: a Deployment that begins paused makes no pods";
+    problem(stages, help, |body| {
+        let is_paused = body.at(&["spec", "paused"]).is_some_and(Node::is_true);
+        is_paused
+            .then(|| format!("a patch pauses {}, and the copy would have no pods", original.id))
+    })
 }
 
-fn is_paused(deployment: &Node) -> bool {
-    deployment.at(&["spec", "paused"]).is_some_and(Node::is_true)
+/// The selector of a workload must select the pods of its own template.
+fn selector_apart(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
+    let help = "leave the label and the selector as they are, or change both alike: the API server takes no others";
+    problem(stages, help, |body| {
+        let labels = pod_labels(body)?;
+        let mut wanted = body.at(&["spec", "selector", "matchLabels"])?.entries().iter();
+        let (label, _) =
+            wanted.find(|(key, value)| labels.text_at(&[&key.text]) != value.text())?;
+        let (id, label) = (&original.id, &label.text);
+        Some(format!(
+            "a patch makes the selector of {id} miss its own pods, by the label `{label}`"
+        ))
+    })
 }
 
-fn of_service(original: &Object, stages: &[Node]) -> Verdict {
-    let id = &original.id;
-    let finding = |(patch, message): (usize, String), help: &str| {
-        (patch, Diagnostic::new(&code::BAD_PATCH, message, help))
-    };
-    let mut verdict = Verdict::new();
-    let old: BTreeSet<String> = numbers(&stages[0]).collect();
-    let gone = new(stages, |body| {
-        let kept: BTreeSet<String> = numbers(body).collect();
-        let gone: Vec<&String> = old.difference(&kept).collect();
-        let noun = if gone.len() == 1 { "port" } else { "ports" };
-        let message =
-            || format!("a patch takes the {noun} {} away from {id}", first_of(5, ", ", &gone));
-        (!gone.is_empty()).then(message)
-    });
+fn removed_ports(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
     let help = "leave the ports of the original, to which callers and routes send requests; `targetPort` says \
                 where they lead";
-    verdict.extend(gone.map(|gone| finding(gone, help)));
-    let clash = new(stages, |body| Some(format!("a patch gives {id} {}", clash(body)?)));
+    let before: BTreeSet<String> = numbers(&stages[0]).collect();
+    problem(stages, help, |body| {
+        let kept: BTreeSet<String> = numbers(body).collect();
+        let removed: Vec<&String> = before.difference(&kept).collect();
+        let noun = if removed.len() == 1 { "port" } else { "ports" };
+        (!removed.is_empty()).then(|| {
+            let ports = first_of(5, ", ", &removed);
+            format!("a patch takes the {noun} {ports} away from {}", original.id)
+        })
+    })
+}
+
+fn bad_ports(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
     let help = "give each port a number and a name of its own: the API server takes no others";
-    verdict.extend(clash.map(|clash| finding(clash, help)));
-    let no_address =
-        new(stages, |body| Some(format!("a patch makes {id} {}", without_address(body)?)));
+    problem(stages, help, |body| {
+        Some(format!("a patch gives {} {}", original.id, refused_ports(body)?))
+    })
+}
+
+fn no_address(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
     let help =
         "leave `clusterIP` and `type` out of the patch: requests reach the copy at its address";
-    verdict.extend(no_address.map(|what| finding(what, help)));
-    verdict
+    problem(stages, help, |body| {
+        let what = match body.text_at(&["spec", "type"]) {
+            Some("ExternalName") => "an ExternalName, which stands for no pods",
+            _ if body.text_at(&["spec", "clusterIP"]) == Some("None") => "headless",
+            _ => return None,
+        };
+        Some(format!("a patch makes {} {what}", original.id))
+    })
 }
 
 fn ports(service: &Node) -> &[Node] {
@@ -105,9 +121,9 @@ fn numbers(service: &Node) -> impl Iterator<Item = String> {
     ports(service).iter().map(number)
 }
 
-/// Why the API server refuses the ports of a Service.
+/// The ports of a Service that the API server refuses, in words.
 /// See <https://kubernetes.io/docs/concepts/services-networking/service/#multi-port-services>.
-fn clash(service: &Node) -> Option<String> {
+fn refused_ports(service: &Node) -> Option<String> {
     let ports = ports(service);
     let (mut names, mut numbers) = (BTreeSet::new(), BTreeSet::new());
     for port in ports {
@@ -130,57 +146,39 @@ fn clash(service: &Node) -> Option<String> {
     None
 }
 
-/// What a Service is that has no address for its pods.
-fn without_address(service: &Node) -> Option<&'static str> {
-    match service.text_at(&["spec", "type"]) {
-        Some("ExternalName") => Some("an ExternalName, which stands for no pods"),
-        _ => (service.text_at(&["spec", "clusterIP"]) == Some("None")).then_some("headless"),
-    }
-}
-
-/// That containers mount, or use as devices, what is none of the pod's volumes.
-fn of_volumes(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
-    let old = without_volume(&stages[0]);
-    let (patch, names) = new(stages, |body| {
-        let names = without_volume(body);
-        let names: Vec<String> = names
-            .difference(&old)
-            .map(|(container, name)| format!("`{name}` in `{container}`"))
-            .collect();
-        (!names.is_empty()).then(|| first_of(5, ", ", names))
-    })?;
-    let message = format!(
-        "a patch leaves pods of {} with mounts of volumes that they do not have: {names}",
-        original.id
-    );
+fn missing_volumes(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
     let help = "name one of the pod's `volumes`, or let the patch add it there";
-    Some((patch, Diagnostic::new(&code::BAD_PATCH, message, help)))
+    let before = undefined_volumes(&stages[0]);
+    problem(stages, help, |body| {
+        let undefined = undefined_volumes(body);
+        let names: Vec<String> = undefined
+            .difference(&before)
+            .map(|(container, volume)| format!("`{volume}` in `{container}`"))
+            .collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "a patch leaves pods of {} with mounts of volumes that they do not have: {}",
+                original.id,
+                first_of(5, ", ", names)
+            )
+        })
+    })
 }
 
-/// The containers with the names of volumes that they use and the pod has not.
-fn without_volume(workload: &Node) -> BTreeSet<(&str, &str)> {
-    let Some(pod) = pod_spec(workload) else {
-        return BTreeSet::new();
-    };
-    fn list<'n>(node: &'n Node, key: &str) -> &'n [Node] {
-        node.get(key).map(Node::items).unwrap_or_default()
-    }
-    let volumes = list(pod, "volumes").iter().filter_map(|volume| volume.text_at(&["name"]));
+/// The volumes that containers use and the pod does not define, each with its container.
+fn undefined_volumes(workload: &Node) -> BTreeSet<(&str, &str)> {
+    let volumes = pod_spec(workload).and_then(|pod| pod.get("volumes"));
+    let volumes = volumes.map(Node::items).unwrap_or_default().iter();
     let claims = workload.at(&["spec", "volumeClaimTemplates"]).map(Node::items);
-    let claims = claims.unwrap_or_default().iter();
-    let claims = claims.filter_map(|claim| claim.text_at(&["metadata", "name"]));
-    let volumes: BTreeSet<&str> = volumes.chain(claims).collect();
-    let mut without = BTreeSet::new();
-    for key in ["containers", "initContainers", "ephemeralContainers"] {
-        for container in list(pod, key) {
-            let name = container.text_at(&["name"]).unwrap_or_default();
-            let uses = ["volumeMounts", "volumeDevices"].into_iter();
-            let uses = uses.flat_map(|key| list(container, key));
-            let used = uses.map(|one| one.text_at(&["name"]).unwrap_or_default());
-            without.extend(
-                used.filter(|volume| !volumes.contains(volume)).map(|volume| (name, volume)),
-            );
-        }
+    let claims = claims.unwrap_or_default().iter().filter_map(|one| one.get("metadata"));
+    let names = volumes.chain(claims).map(name).filter(|name| !name.is_empty());
+    let defined: BTreeSet<&str> = names.collect();
+    let mut undefined = BTreeSet::new();
+    for container in containers(workload) {
+        let lists = ["volumeMounts", "volumeDevices"].into_iter();
+        let uses = lists.filter_map(|list| container.get(list)).flat_map(Node::items).map(name);
+        let uses = uses.filter(|volume| !defined.contains(volume));
+        undefined.extend(uses.map(|volume| (name(container), volume)));
     }
-    without
+    undefined
 }

@@ -1,5 +1,8 @@
-//! Findings about an object that patches changed: images that a preview may not use, what cannot run, changes that
-//! not everybody may make, and fields that a copy does not keep.
+//! Judges what patches make of an object.
+//!
+//! Input: the original, and the stages of its body: before the patches and after each of them. Output: a [`Verdict`],
+//! with findings about images that previews may not use, objects that the API server refuses or that cannot run,
+//! changes that may need more privileges, and fields that no copy keeps.
 
 mod fit;
 mod places;
@@ -20,18 +23,18 @@ use crate::spec::Limits;
 use crate::validate::image_problems;
 use crate::yaml::Node;
 
-/// What is said of the patches of an object: each with the index of the patch, and without a place, for
-/// others may write the same patches.
+/// The findings about the patches of an object, each with the index of its patch. They have no place yet, because
+/// several previews may share the patches.
 pub(super) type Verdict = Vec<(usize, Diagnostic)>;
 
-/// The most differences of one object that are named.
-const NAMED: usize = 200;
+/// The most privilege changes of one object that are reported one by one.
+const MOST_CHANGES: usize = 200;
 
-/// The most comparisons that are made to find which patch made a difference. Beyond that, the last patch is named
-/// for all of them.
-const LOOKS: usize = 20_000;
+/// The most stages that are looked at to find which patches made the changes of one object. If there are more, the last
+/// patch is named for all changes.
+const MOST_STAGES: usize = 20_000;
 
-/// What the patches of every object are held against.
+/// What patches are judged by.
 #[derive(Debug)]
 pub(super) struct Judge<'a> {
     limits: &'a Limits,
@@ -43,9 +46,8 @@ impl<'a> Judge<'a> {
         Self { limits, policy_labels }
     }
 
-    /// Judges what patches make of an object: `stages` are its body before them and after each of them, and `given`
-    /// are the containers that have their image from the preview. None where that depends on a value that is left
-    /// open.
+    /// Judges the stages of an object. `given` are the containers that get an image from the preview. `None` if a
+    /// finding depends on a value that differs between previews (`is_open`).
     pub(super) fn judge<'g>(
         &self,
         original: &Object,
@@ -62,8 +64,8 @@ impl<'a> Judge<'a> {
             let text = change.new.and_then(Node::text);
             text.is_none_or(|text| !refused.contains_key(text))
         });
-        let mut sides = changes.iter().flat_map(|change| [change.old, change.new]).flatten();
-        if sides.any(&is_open) {
+        let mut values = changes.iter().flat_map(|change| [change.old, change.new]).flatten();
+        if values.any(&is_open) {
             return None;
         }
         let mut verdict: Verdict = refused.into_values().flatten().collect();
@@ -74,66 +76,72 @@ impl<'a> Judge<'a> {
         verdict.extend(fit::unfit(original, stages));
         verdict.extend(required::taken(original, stages));
         verdict.extend(strings::not_text(original, stages));
-        verdict.extend(self.gained(original, stages, &changes));
-        verdict.extend(lost(original, stages));
+        verdict.extend(self.privilege_changes(original, stages, &changes));
+        verdict.extend(dropped_fields(original, stages));
         Some(verdict)
     }
 
-    /// The images that patches bring although they may not, and what is said of each.
+    /// The images of patches that previews may not use, with the findings about each.
     fn refused_images<'s>(
         &self,
         original: &Object,
         stages: &'s [Node],
         is_open: &impl Fn(&Node) -> bool,
     ) -> BTreeMap<Cow<'s, str>, Verdict> {
-        fn text(body: &Node) -> BTreeSet<Cow<'_, str>> {
+        fn image_set(body: &Node) -> BTreeSet<Cow<'_, str>> {
             images(body).into_iter().map(|(image, _)| image).collect()
         }
         let mut refused = BTreeMap::new();
         let (before, after) = (images(&stages[0]), images(&stages[stages.len() - 1]));
-        // Mostly the images stay as they are.
+        // The usual case: no patch changes an image.
         if before.iter().map(|(image, _)| image).eq(after.iter().map(|(image, _)| image)) {
             return refused;
         }
-        let own: BTreeSet<Cow<'_, str>> = before.into_iter().map(|(image, _)| image).collect();
-        let of_original = text(&original.node);
-        let mut of_stages: Option<Vec<BTreeSet<Cow<'_, str>>>> = None;
+        let before: BTreeSet<Cow<'_, str>> = before.into_iter().map(|(image, _)| image).collect();
+        let in_original = image_set(&original.node);
+        // Collected when the first image is refused.
+        let mut by_stage: Option<Vec<BTreeSet<Cow<'_, str>>>> = None;
         for (image, node) in after {
-            if own.contains(&image) || of_original.contains(&image) || is_open(node) {
+            if before.contains(&image) || in_original.contains(&image) || is_open(node) {
                 continue;
             }
-            let mut problems = image_problems(self.limits, &image).into_iter().peekable();
-            if problems.peek().is_none() {
+            let problems = image_problems(self.limits, &image);
+            if problems.is_empty() {
                 continue;
             }
-            let of_stages = of_stages.get_or_insert_with(|| stages.iter().map(text).collect());
-            let patch = last_to_change(of_stages, |images| images.contains(&image));
-            let said = problems.map(|problem| {
+            let by_stage = by_stage.get_or_insert_with(|| stages.iter().map(image_set).collect());
+            let patch = last_to_change(by_stage, |images| images.contains(&image));
+            let findings = problems.into_iter().map(|problem| {
                 let message = format!(
                     "a patch gives {} the image `{image}`, which {}",
                     original.id, problem.message
                 );
                 (patch, Diagnostic::new(&code::BAD_IMAGE, message, problem.help))
             });
-            let said: Verdict = said.collect();
-            refused.insert(image, said);
+            let findings: Verdict = findings.collect();
+            refused.insert(image, findings);
         }
         refused
     }
 
-    /// The warnings that patches change more than anyone may.
-    fn gained(&self, original: &Object, stages: &[Node], changes: &[Change<'_>]) -> Verdict {
+    /// The warnings about changes that may need more privileges.
+    fn privilege_changes(
+        &self,
+        original: &Object,
+        stages: &[Node],
+        changes: &[Change<'_>],
+    ) -> Verdict {
         const HELP: &str = "make sure that whoever can change previews.yaml may have it; admission \
                             policies such as the Pod Security Standards can refuse it";
         let finding = |patch, message, help: &str| {
             (patch, Diagnostic::new(&code::MORE_ACCESS, message, help).once())
         };
         let mut verdict = Verdict::new();
-        for change in changes.iter().take(NAMED) {
-            let patch = culprit(stages, changes.len().min(NAMED), |body| {
+        for change in changes.iter().take(MOST_CHANGES) {
+            let patch = culprit(stages, changes.len().min(MOST_CHANGES), |body| {
                 privileges::find(body, &change.path)
             });
-            let mut message = privileges::in_words(&original.id, change);
+            let mut message = privileges::describe(&original.id, change);
             if let [.., Step::Key("labels"), Step::Key(label)] = change.path[..]
                 && let Some(policies) = self.policy_labels.get(label)
             {
@@ -143,41 +151,42 @@ impl<'a> Judge<'a> {
             }
             verdict.push(finding(patch, message, HELP));
         }
-        if let Some(more) = changes.len().checked_sub(NAMED + 1) {
+        if changes.len() > MOST_CHANGES {
+            let more = changes.len() - MOST_CHANGES;
             let message =
-                format!("patches change {} more things of {} than these", more + 1, original.id);
+                format!("patches change {more} more things of {} than these", original.id);
             verdict.push(finding(stages.len() - 2, message, HELP));
         }
         verdict
     }
 }
 
-/// The index of the patch that made one of so many differences; the last one where there are too many.
+/// The index of the last patch that changed what `look` returns. If that takes too long for this number of changes, the
+/// last patch of all.
 pub(super) fn culprit<'s, T: PartialEq>(
     stages: &'s [Node],
-    differences: usize,
+    changes: usize,
     look: impl Fn(&'s Node) -> T,
 ) -> usize {
-    match differences.saturating_mul(stages.len()) > LOOKS {
+    match changes.saturating_mul(stages.len()) > MOST_STAGES {
         true => stages.len() - 2,
         false => last_to_change(stages, look),
     }
 }
 
-/// The index of the last patch that changed what `look` sees of the stages before and after it.
+/// The index of the last patch that changed what `look` returns.
 fn last_to_change<'s, S, T: PartialEq>(stages: &'s [S], look: impl Fn(&'s S) -> T) -> usize {
     if stages.len() == 2 {
         return 0;
     }
-    let steps = stages.windows(2).enumerate();
-    let mut changing = steps.rev().filter(|(_, two)| look(&two[0]) != look(&two[1]));
-    changing.next().map_or(0, |(patch, _)| patch)
+    let mut steps = stages.windows(2);
+    steps.rposition(|stages| look(&stages[0]) != look(&stages[1])).unwrap_or(0)
 }
 
-/// The note that patches write what no copy keeps.
-fn lost(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
+/// The note that patches write fields that no copy keeps.
+fn dropped_fields(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
     let (before, after) = (&stages[0], &stages[stages.len() - 1]);
-    let mut lost: Vec<(&[&str], &str)> = Vec::new();
+    let mut dropped_fields: Vec<(&[&str], &str)> = Vec::new();
     let mut look = |path: &'static [&str], keeps: &dyn Fn(&str, &Node) -> bool| {
         let (before, after) = (before.at(path), after.at(path));
         let after = after.map(Node::entries).unwrap_or_default().iter();
@@ -190,14 +199,14 @@ fn lost(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
             before.iter().map(|(key, value)| (key.text.as_str(), value)).collect();
         let dropped = dropped.map(|(key, value)| (key.text.as_str(), value));
         let new = dropped.filter(|(key, value)| before.get(key) != Some(value));
-        lost.extend(new.map(|(key, _)| (path, key)));
+        dropped_fields.extend(new.map(|(key, _)| (path, key)));
     };
     look(&["metadata"], &|key, _| meta::keeps_metadata(key));
     look(&["metadata", "labels"], &|key, _| meta::keeps_label(key) && key != marks::MANAGED_BY);
     look(&["metadata", "annotations"], &|key, _| meta::keeps_annotation(key));
     match original.id.kind.as_str() {
         "Service" => look(&["spec"], &|key, value| match key {
-            // The other one is an error.
+            // An ExternalName is an error already.
             "type" => matches!(value.text(), Some("ClusterIP" | "ExternalName")),
             "clusterIP" => value.text() == Some("None"),
             _ => meta::keeps_service_field(key),
@@ -208,14 +217,14 @@ fn lost(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
     let old: BTreeSet<&str> = node_ports(before).collect();
     let is_new = |port: &str| !old.contains(port);
     let new_port = original.is("", "Service") && node_ports(after).any(is_new);
-    let patch = match lost.first() {
+    let patch = match dropped_fields.first() {
         Some(&(path, key)) => {
             last_to_change(stages, |body| body.at(path).and_then(|parent| parent.get(key)))
         }
         None if new_port => last_to_change(stages, |body| node_ports(body).collect::<Vec<_>>()),
         None => return None,
     };
-    let fields = lost.iter().map(|(path, key)| format!("{}.{key}", path.join(".")));
+    let fields = dropped_fields.iter().map(|(path, key)| format!("{}.{key}", path.join(".")));
     let fields =
         first_of(5, ", ", fields.chain(new_port.then(|| "spec.ports.nodePort".to_owned())));
     let finding = Diagnostic::new(

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::fit::new;
+use super::fit::problem;
 use super::places::{self, CONTAINERS, visit};
-use crate::diagnostic::{Diagnostic, code, first_of};
+use crate::diagnostic::{Diagnostic, first_of};
 use crate::kube::{Id, Object};
 use crate::yaml::{Data, Node};
 
@@ -49,14 +49,15 @@ const RBAC: Rows =
 pub(super) fn taken(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
     let id = &original.id;
     let old = missing(id, &stages[0]);
-    let (patch, fields) = new(stages, |body| {
+    let help = "give it a value, or leave it out of the patch: then it stays as in the original";
+    problem(stages, help, |body| {
         let fields = missing(id, body);
         let fields: Vec<String> = fields.difference(&old).map(|one| format!("`{one}`")).collect();
-        (!fields.is_empty()).then(|| first_of(5, ", ", fields))
-    })?;
-    let message = format!("a patch leaves {id} without {fields}, which the API server requires");
-    let help = "give it a value, or leave it out of the patch: then it stays as in the original";
-    Some((patch, Diagnostic::new(&code::BAD_PATCH, message, help)))
+        (!fields.is_empty()).then(|| {
+            let fields = first_of(5, ", ", fields);
+            format!("a patch leaves {id} without {fields}, which the API server requires")
+        })
+    })
 }
 
 /// The places of required fields that an object lacks.

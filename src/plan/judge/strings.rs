@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::fit::new;
+use super::fit::problem;
 use super::places::{self, CONTAINERS, visit};
 use crate::diagnostic::text::short;
-use crate::diagnostic::{Diagnostic, code, first_of};
+use crate::diagnostic::{Diagnostic, first_of};
 use crate::kube::secret::{is_secret, makes_secrets};
 use crate::kube::{Id, Object};
 use crate::spec::misread;
@@ -75,15 +75,14 @@ const CONTAINER: &[&str] = &[
 pub(super) fn not_text(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
     let id = &original.id;
     let old = wrong(id, &stages[0]);
-    let (patch, values) = new(stages, |body| {
+    let help = "write it with quotes, as in `\"1.10\"`; a mapping or a list cannot stand there";
+    problem(stages, help, |body| {
         let values = wrong(id, body);
         let mut values = values.difference(&old).peekable();
         values.peek()?;
-        Some(first_of(5, ", ", values))
-    })?;
-    let message = format!("a patch writes what is no text where {id} takes text: {values}");
-    let help = "write it with quotes, as in `\"1.10\"`; a mapping or a list cannot stand there";
-    Some((patch, Diagnostic::new(&code::BAD_PATCH, message, help)))
+        let values = first_of(5, ", ", values);
+        Some(format!("a patch writes what is no text where {id} takes text: {values}"))
+    })
 }
 
 /// The values of an object that are no text although they should be, in words.

@@ -1,4 +1,4 @@
-//! Finds values of patches that the API server or a limit of previews.yaml refuses.
+//! Finds values in patches that the API server or a limit of previews.yaml refuses.
 
 use std::collections::HashSet;
 
@@ -12,8 +12,8 @@ use crate::spec::Limits;
 use crate::validate::is_env_name;
 use crate::yaml::Node;
 
-/// What is wrong with the values of a patched object: `stages` are its body before the patches and after
-/// each of them. Values that are open were looked at before.
+/// Refused replicas and names of variables. A value that is open comes from the preview itself, whose fields are
+/// validated elsewhere.
 pub(super) fn refused(
     limits: &Limits,
     original: &Object,
@@ -35,20 +35,21 @@ pub(super) fn refused(
         let patch = culprit(stages, 1, |body| body.at(&["spec", "replicas"]));
         verdict.push((patch, finding(message, help)));
     }
-    let mut given: Vec<&str> =
+    let mut bad_names: Vec<&str> =
         variables(body).map(name).filter(|name| !is_env_name(name)).collect();
-    if !given.is_empty() {
-        let before: HashSet<&str, RandomState> = variables(&original.node).map(name).collect();
-        given.retain(|name| !before.contains(name));
+    if !bad_names.is_empty() {
+        let existing: HashSet<&str, RandomState> = variables(&original.node).map(name).collect();
+        bad_names.retain(|name| !existing.contains(name));
     }
-    for &refused in &given {
+    for &bad_name in &bad_names {
         let message = format!(
-            "a patch gives {} the variable `{refused}`, which is not the name of one",
+            "a patch gives {} the variable `{bad_name}`, which is not the name of one",
             original.id
         );
         let help = "write printable ASCII characters without `=`, as Kubernetes takes them";
-        let patch =
-            culprit(stages, given.len(), |body| variables(body).any(|one| name(one) == refused));
+        let patch = culprit(stages, bad_names.len(), |body| {
+            variables(body).any(|one| name(one) == bad_name)
+        });
         verdict.push((patch, finding(message, help)));
     }
     verdict
@@ -94,17 +95,18 @@ pub(super) fn lost_images<'g>(
     verdict
 }
 
-/// The replicas of a body where they are not within the limit. What only looks like a workload may keep
-/// what the original has.
+/// The replicas of a body if they exceed the limit. An object without pods may keep the value of the original: only its
+/// field is called so.
 fn replicas<'n>(limits: &Limits, original: &Object, body: &'n Node) -> Option<&'n Node> {
     let node = body.at(&["spec", "replicas"]).filter(|node| !node.is_null())?;
     let count = node.integer_value().and_then(|count| u32::try_from(count).ok());
-    let within = count.is_some_and(|count| count <= limits.replicas);
-    let kept = pod_spec(body).is_none() && original.node.at(&["spec", "replicas"]) == Some(node);
-    (!within && !kept).then_some(node)
+    let is_within = count.is_some_and(|count| count <= limits.replicas);
+    let is_kept = pod_spec(body).is_none() && original.node.at(&["spec", "replicas"]) == Some(node);
+    (!is_within && !is_kept).then_some(node)
 }
 
-fn containers(object: &Node) -> impl Iterator<Item = &Node> {
+/// The containers of a workload, of all three lists.
+pub(super) fn containers(object: &Node) -> impl Iterator<Item = &Node> {
     let lists = ["containers", "initContainers", "ephemeralContainers"];
     pod_spec(object).into_iter().flat_map(move |pod| {
         lists.into_iter().filter_map(|list| pod.get(list)).flat_map(Node::items)
@@ -121,7 +123,7 @@ fn image_of<'n>(object: &'n Node, container: &str) -> Option<&'n Node> {
     containers(object).find(|one| name(one) == container)?.get("image")
 }
 
-/// The name of a variable or a container.
-fn name(item: &Node) -> &str {
+/// The `name` of an item; empty if it has none.
+pub(super) fn name(item: &Node) -> &str {
     item.text_at(&["name"]).unwrap_or_default()
 }

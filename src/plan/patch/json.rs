@@ -1,10 +1,11 @@
-//! JSON 6902 patches: operations that each change one place of an object.
+//! Applies JSON 6902 patches: lists of operations, each on one place of an object.
+//! See <https://www.rfc-editor.org/rfc/rfc6902>.
 //!
-//! They act on the tree itself. What a patch does not touch keeps its spelling and its place, and what it writes is
-//! spelt as in the patch. `test` compares numbers as text: 1 is not 1.0.
+//! They act on the tree. Untouched nodes keep their spelling and place, and new ones are spelt as in the patch. `test`
+//! compares numbers as text: 1 is not 1.0.
 //!
-//! The work of every operation is charged before it acts: what it copies or compares, how many keys it passes on its
-//! way, and how many neighbours it moves. No result may have more levels than a text may have.
+//! The work of an operation is charged before it acts: the nodes that it copies or compares, the keys that the search
+//! passes, and the list items that it moves. No result may have more levels than a text may have.
 
 use super::pointer::{Pointer, find_mut, index};
 use super::{NEW, relocate};
@@ -20,7 +21,7 @@ pub(super) struct Operation {
     path: Pointer,
 }
 
-/// What an operation does at its path.
+/// What an operation does at its path. `Move` and `Copy` hold the pointer `from`.
 #[derive(Debug, Clone)]
 enum Action {
     Add(Node),
@@ -59,7 +60,7 @@ pub(super) fn parse(operations: &Node, allowance: &Allowance) -> Result<Vec<Oper
                      pointer that begins with /) and what its op needs: `value` or `from`",
                 )
             })?;
-            // What leads deeper than anything may be is not kept.
+            // No object is that deep, so the operation can fit none.
             match allowance.check_depth(read.levels()) {
                 Ok(()) => Ok(read),
                 Err(exceeded) => Err(read.problem(number, exceeded.into())),
@@ -68,12 +69,12 @@ pub(super) fn parse(operations: &Node, allowance: &Allowance) -> Result<Vec<Oper
         .collect()
 }
 
-/// Whether a patch may take values of the object to other places in it.
+/// Whether a patch may move or copy a value within the object.
 pub(super) fn moves_values(operations: &[Operation]) -> bool {
     operations.iter().any(|one| matches!(one.action, Action::Move(_) | Action::Copy(_)))
 }
 
-/// The object that a patch makes of an object.
+/// Applies a patch to an object. New keys get the place.
 pub(super) fn apply(
     mut object: Node,
     operations: &[Operation],
@@ -111,7 +112,7 @@ impl Operation {
         Ok(Self { action, path })
     }
 
-    /// How many levels its pointers lead down.
+    /// The number of levels of its longest pointer.
     fn levels(&self) -> usize {
         let from = match &self.action {
             Action::Move(from) | Action::Copy(from) => from.levels(),
@@ -120,7 +121,7 @@ impl Operation {
         from.max(self.path.levels())
     }
 
-    /// The same problem, with the operation that has it.
+    /// The problem, with the operation in front.
     fn problem(&self, number: usize, problem: Problem) -> Problem {
         let (op, path) = (self.action.name(), &self.path);
         Problem::new(format!("operation {number} ({op} {path}): {}", problem.message), problem.help)
@@ -143,8 +144,8 @@ impl Operation {
             Action::Replace(value) => {
                 allowance.take(value.weight())?;
                 allowance.check_depth(self.path.levels() + value.depth())?;
-                let found = find_mut(object, self.path.steps(), allowance)?;
-                *found.ok_or_else(nothing_there)? = value.clone();
+                let existing = find_mut(object, self.path.steps(), allowance)?;
+                *existing.ok_or_else(nothing_there)? = value.clone();
                 Ok(())
             }
             Action::Move(from) => {
@@ -158,19 +159,19 @@ impl Operation {
                 add(object, &self.path, value, place, allowance)
             }
             Action::Copy(from) => {
-                let found = from.find(object, allowance)?.ok_or_else(nothing_at_from)?;
-                // A few copies, each of what those before it made, would fill any memory.
-                allowance.take(NEW * found.weight())?;
-                let mut value = found.clone();
+                let source = from.find(object, allowance)?.ok_or_else(nothing_at_from)?;
+                // A copy may contain earlier copies, so a few lines could fill any memory.
+                allowance.take(NEW * source.weight())?;
+                let mut value = source.clone();
                 relocate(&mut value, place);
                 add(object, &self.path, value, place, allowance)
             }
             Action::Test(value) => {
                 allowance.take(value.weight())?;
-                let found = self.path.find(object, allowance)?.ok_or_else(nothing_there)?;
+                let existing = self.path.find(object, allowance)?.ok_or_else(nothing_there)?;
                 let help = "the patch was written for an object that has changed: look at it again";
                 let differs = || Problem::new("the value there is another", help);
-                (found == value).then_some(()).ok_or_else(differs)
+                (existing == value).then_some(()).ok_or_else(differs)
             }
         }
     }
@@ -187,7 +188,7 @@ fn nothing_at_from() -> Problem {
 const COMPARE: &str = "compare the path with the object: list items count from 0, and `/` within a key is \
                        written `~1`; what an `add` adds to must be there";
 
-/// Puts a value where a pointer leads: before an item of a list, or to a key.
+/// Adds a value where a pointer leads: before that item of a list, or at that key.
 fn add(
     object: &mut Node,
     path: &Pointer,
@@ -196,11 +197,11 @@ fn add(
     allowance: &mut Allowance,
 ) -> Result<(), Problem> {
     allowance.check_depth(path.levels() + value.depth())?;
-    let Some((way, last)) = path.split() else {
+    let Some((steps, last)) = path.split() else {
         *object = value;
         return Ok(());
     };
-    let parent = find_mut(object, way, allowance)?.ok_or_else(nothing_there)?;
+    let parent = find_mut(object, steps, allowance)?.ok_or_else(nothing_there)?;
     match &mut parent.data {
         Data::Scalar { .. } => return Err(nothing_there()),
         Data::List(items) => {
@@ -221,16 +222,16 @@ fn add(
     Ok(())
 }
 
-/// Takes away the value that a pointer leads to.
+/// Removes and returns the value that a pointer leads to.
 fn remove(
     object: &mut Node,
     path: &Pointer,
     allowance: &mut Allowance,
 ) -> Result<Option<Node>, Exceeded> {
-    let Some((way, last)) = path.split() else {
+    let Some((steps, last)) = path.split() else {
         return Ok(None);
     };
-    let Some(parent) = find_mut(object, way, allowance)? else {
+    let Some(parent) = find_mut(object, steps, allowance)? else {
         return Ok(None);
     };
     match &mut parent.data {

@@ -1,5 +1,6 @@
-//! Finds fields and items of a patched object by key in constant time. A patch of thousands of items for a list of
-//! thousands would otherwise take millions of comparisons.
+//! Finds fields and list items of a patched object by key, in constant time.
+//!
+//! Otherwise a patch of thousands of items for a list of thousands would take millions of comparisons.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,17 +12,17 @@ use crate::yaml::{Data, Key, Node};
 
 /// The fields of a mapping, in order.
 pub(super) struct Fields {
-    /// None where one was taken, and nothing put in its place.
+    /// Keys with their values; `None` if the value was taken and not put back.
     entries: Vec<(Key, Option<Node>)>,
-    /// None where a look at each field is quicker.
+    /// Indices by key; `None` while the fields are few.
     indices: Option<HashMap<SmolStr, usize, RandomState>>,
 }
 
-/// So many fields are looked through one by one.
-const FEW: usize = 16;
+/// Up to this many fields are searched one by one, which is faster.
+const UNINDEXED: usize = 16;
 
 impl Fields {
-    /// Those of a mapping; none of anything else.
+    /// The fields of a mapping; none for anything else.
     pub(super) fn of(node: Node) -> Self {
         let entries = match node.data {
             Data::Map(entries) => entries,
@@ -29,13 +30,12 @@ impl Fields {
         };
         let entries = entries.into_iter().map(|(key, value)| (key, Some(value))).collect();
         let mut fields = Self { entries, indices: None };
-        fields.note();
+        fields.index_if_many();
         fields
     }
 
-    /// Notes where each field is once they are many.
-    fn note(&mut self) {
-        if self.indices.is_none() && self.entries.len() > FEW {
+    fn index_if_many(&mut self) {
+        if self.indices.is_none() && self.entries.len() > UNINDEXED {
             let keys = self.entries.iter().map(|(key, _)| key.text.clone());
             self.indices = Some(keys.zip(0..).collect());
         }
@@ -44,24 +44,24 @@ impl Fields {
     fn index(&self, key: &str) -> Option<usize> {
         match &self.indices {
             Some(indices) => indices.get(key).copied(),
-            None => self.entries.iter().position(|(found, _)| found.text == key),
+            None => self.entries.iter().position(|(existing, _)| existing.text == key),
         }
     }
 
-    /// Removes all but those for which `keep` holds.
+    /// Removes the fields whose keys `keep` refuses.
     pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         for (_, value) in self.entries.iter_mut().filter(|(key, _)| !keep(&key.text)) {
             *value = None;
         }
     }
 
-    /// Takes the value of a field; its place is kept for what comes of it.
+    /// Takes the value of a field. The field keeps its position for a new value.
     pub(super) fn take(&mut self, key: &str) -> Option<Node> {
         let index = self.index(key)?;
         self.entries[index].1.take()
     }
 
-    /// Sets a field: in its place, or at the end where it has none.
+    /// Sets the value of a field: at its position, or at the end if it is new.
     pub(super) fn put(&mut self, key: &Key, value: Option<Node>) {
         match self.index(&key.text) {
             Some(index) => self.entries[index].1 = value,
@@ -70,7 +70,7 @@ impl Fields {
                     indices.insert(key.text.clone(), self.entries.len());
                 }
                 self.entries.push((key.clone(), value));
-                self.note();
+                self.index_if_many();
             }
         }
     }
@@ -90,10 +90,10 @@ impl Fields {
     }
 }
 
-/// What an item of a list is known by: the values of its keys.
+/// The values of the merge keys of a list item.
 pub(super) type Identity = SmallVec<[Option<SmolStr>; 2]>;
 
-/// What an item is known by; none where it lacks the first key. A port is TCP unless it says otherwise.
+/// The identity of a list item; `None` if it lacks the first key. A port without a protocol is TCP.
 pub(super) fn identity(item: &Node, keys: &[&str]) -> Option<Identity> {
     let value = |key: &&str| {
         let default = (*key == "protocol").then_some("TCP");
@@ -103,20 +103,21 @@ pub(super) fn identity(item: &Node, keys: &[&str]) -> Option<Identity> {
     identity[0].is_some().then_some(identity)
 }
 
-/// A text that two trees share where they are the same value.
+/// A text that is the same for equal values, however they are written.
 pub(super) fn canonical(node: &Node) -> String {
     let mut json = node.to_json();
     json.sort_all_objects();
     json.to_string()
 }
 
-/// The items of a list that are known by keys, in order.
+/// The items of a list with merge keys, in order.
 pub(super) struct Keyed {
     keys: &'static [&'static str],
-    /// None where one was taken.
+    /// `None` if the item was taken.
     items: Vec<Option<Node>>,
+    /// Indices by identity.
     same: HashMap<Identity, SmallVec<[usize; 1]>, RandomState>,
-    /// Those that are left, by the value of the first key where there are more keys.
+    /// Indices of remaining items by the value of the first key, if there are several keys.
     alike: HashMap<SmolStr, BTreeSet<usize>, RandomState>,
 }
 
@@ -140,21 +141,20 @@ impl Keyed {
         self.items.push(Some(item));
     }
 
-    /// Takes what a patch's item stands for: what is known by the same values, else the only one that has
-    /// the first of them, where the item names no other. A port without a protocol is TCP, but where
-    /// only UDP has the number, that is meant.
+    /// Takes the item that an item of a patch changes: the one with the same identity. If there is none, and the patch
+    /// names only the first key, the only item with that: a port without a protocol is TCP, but if only UDP has the
+    /// number, that is meant.
     pub(super) fn take(&mut self, wanted: &Node) -> Option<Node> {
-        let found = self.take_same(wanted);
-        if found.is_some() || self.keys[1..].iter().any(|key| wanted.get(key).is_some()) {
-            return found;
+        let taken = self.take_same(wanted);
+        if taken.is_some() || self.keys[1..].iter().any(|key| wanted.get(key).is_some()) {
+            return taken;
         }
         let alike = self.alike.get(wanted.text_at(&self.keys[..1])?)?;
         let index = *alike.first().filter(|_| alike.len() == 1)?;
         self.take_at(index)
     }
 
-    /// Takes what is known by the same values; of several the first, and the others go: a list may hold a
-    /// key twice, and the patch speaks of both.
+    /// Takes the items with the same identity and returns the first. A list may have several, and a patch means all.
     pub(super) fn take_same(&mut self, wanted: &Node) -> Option<Node> {
         let indices = self.same.remove(&identity(wanted, self.keys)?)?;
         let taken: SmallVec<[Node; 1]> =
@@ -172,7 +172,7 @@ impl Keyed {
         Some(item)
     }
 
-    /// Those that are left.
+    /// The items that were not taken.
     pub(super) fn into_items(self) -> impl Iterator<Item = Node> {
         self.items.into_iter().flatten()
     }

@@ -1,11 +1,11 @@
-//! Strategic merge patches.
+//! Applies strategic merge patches.
 //!
 //! The rules are those of Kubernetes
-//! (<https://github.com/kubernetes/community/blob/master/contributors/devel/sig-api-machinery/strategic-merge-patch.md>),
-//! the order is that of kustomize: items of a list that the patch names come before those that it does not. In two
-//! cases kustomize 5.8 loses a part of a patch and Kubernetes does not: `$patch: replace` on one item of a list, and
-//! items known by a port if only one side names the protocol. Here the patch is applied. An unknown directive is an
-//! error, because it would end up in the object.
+//! (<https://github.com/kubernetes/community/blob/master/contributors/devel/sig-api-machinery/strategic-merge-patch.md>).
+//! The order is that of kustomize: list items of the patch come before the others. In two cases kustomize 5.8 loses a
+//! part of a patch, where Kubernetes and this module apply it: `$patch: replace` in a list item, and ports of which only
+//! the patch or only the object names the protocol. An unknown directive is an error, because it would end up in the
+//! object.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -21,7 +21,7 @@ const RETAIN_KEYS: &str = "$retainKeys";
 const ORDER: &str = "$setElementOrder/";
 const DELETE_FROM: &str = "$deleteFromPrimitiveList/";
 
-/// Where in an object a field is, spelt out only for a message.
+/// The path of a field in the object. Only messages make a text of it.
 #[derive(Clone, Copy)]
 enum Path<'p> {
     Root,
@@ -38,7 +38,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// The object that a patch makes of an object.
+/// Applies a patch to an object.
 pub(super) fn apply(object: Node, patch: &Node) -> Result<Node, Problem> {
     let merge_keys = MergeKeys::of(&object);
     match directive(patch, Path::Root)? {
@@ -51,7 +51,7 @@ pub(super) fn apply(object: Node, patch: &Node) -> Result<Node, Problem> {
     }
 }
 
-/// Merges a mapping of a patch into what the object has there.
+/// Merges a mapping of a patch into the mapping that the object has there.
 fn merge(
     old: Option<Node>,
     patch: &Node,
@@ -74,7 +74,7 @@ fn merge(
             out.put(key, field(old, value, merge_keys, &key.text, Path::Field(&path, &key.text))?);
         }
     }
-    // After the fields, since the order is that of the merged lists.
+    // After the fields: these directives order and shorten the merged lists.
     for (key, value) in patch.entries() {
         if key.text.starts_with('$') {
             list_directive(&mut out, &key.text, value, merge_keys, path)?;
@@ -83,7 +83,7 @@ fn merge(
     Ok(Node { data: out.into_data(), place })
 }
 
-/// What a patch makes of one field of a mapping; nothing where it removes it.
+/// The new value of a field that a patch names; `None` if the patch removes it.
 fn field(
     old: Option<Node>,
     value: &Node,
@@ -121,7 +121,7 @@ fn field(
     })
 }
 
-/// A list that is replaced as a whole. A directive in it would be copied into the object.
+/// The new items of a list that is replaced as a whole. Refuses directives, which would be copied into the object.
 fn atomic(items: &[Node], path: Path<'_>) -> Result<Vec<Node>, Problem> {
     fn has_directive(node: &Node) -> bool {
         node.items().iter().any(has_directive)
@@ -139,13 +139,14 @@ fn atomic(items: &[Node], path: Path<'_>) -> Result<Vec<Node>, Problem> {
     Ok(items.to_vec())
 }
 
-/// A list of scalars, each there once: those of the patch first.
+/// The new items of a list of unique scalars: those of the patch, then the others.
 fn set(old: Vec<Node>, items: &[Node]) -> Vec<Node> {
     let mut seen: HashSet<String, RandomState> = HashSet::default();
     items.iter().cloned().chain(old).filter(|item| seen.insert(canonical(item))).collect()
 }
 
-/// A list whose items are known by keys: the patch's items first, merged with what they stand for.
+/// The new items of a list with merge keys: those of the patch, each merged into the one that it changes, then the
+/// others. `None` if the patch deletes the list.
 fn by_key(
     old: Vec<Node>,
     items: &[Node],
@@ -170,12 +171,13 @@ fn by_key(
                         ),
                     ));
                 }
-                let before = old.take(item);
-                let found = out.take_same(item).or(before);
+                // A patch may name an item twice: the second time it changes the result of the first.
+                let of_object = old.take(item);
+                let existing = out.take_same(item).or(of_object);
                 match directive {
                     Directive::Delete => {}
                     Directive::Replace => out.push(merge(None, item, merge_keys, path)?),
-                    Directive::Merge => out.push(merge(found, item, merge_keys, path)?),
+                    Directive::Merge => out.push(merge(existing, item, merge_keys, path)?),
                 }
             }
         }
@@ -190,7 +192,7 @@ enum Directive {
     Delete,
 }
 
-/// What `$patch` says in a mapping.
+/// The directive in a mapping: its value of `$patch`.
 fn directive(node: &Node, path: Path<'_>) -> Result<Directive, Problem> {
     let Some(value) = node.get("$patch") else {
         return Ok(Directive::Merge);
@@ -210,7 +212,7 @@ fn is_directive(key: &str) -> bool {
     key == "$patch" || key == RETAIN_KEYS || key.starts_with(ORDER) || key.starts_with(DELETE_FROM)
 }
 
-/// Carries out the directives that speak of a list beside them.
+/// Carries out a directive about a list of the same mapping: `$deleteFromPrimitiveList/…` or `$setElementOrder/…`.
 fn list_directive(
     out: &mut Fields,
     key: &str,
@@ -244,30 +246,31 @@ fn list_directive(
     ))
 }
 
-/// Puts items in the order in which they are wanted. Those that it does not mention follow, as they stood.
+/// Sorts items into the wanted order. Those that it does not name follow in their present order.
 fn put_in_order<K: Eq + std::hash::Hash>(
     items: &mut [Node],
     wanted: &Node,
     name: impl Fn(&Node) -> Option<K>,
 ) {
-    let mut places: HashMap<K, usize, RandomState> = HashMap::default();
-    for (place, item) in wanted.items().iter().enumerate() {
+    let mut positions: HashMap<K, usize, RandomState> = HashMap::default();
+    for (position, item) in wanted.items().iter().enumerate() {
         if let Some(name) = name(item) {
-            places.entry(name).or_insert(place);
+            positions.entry(name).or_insert(position);
         }
     }
     items.sort_by_cached_key(|item| {
-        name(item).and_then(|name| places.get(&name).copied()).unwrap_or(usize::MAX)
+        name(item).and_then(|name| positions.get(&name).copied()).unwrap_or(usize::MAX)
     });
 }
 
+/// Refuses a value of another sort than the object has: a mapping in place of a list, say.
 fn expect_same_kind(old: &Node, new: &Node, path: Path<'_>) -> Result<(), Problem> {
-    let word = |node: &Node| match node.data {
+    let describe = |node: &Node| match node.data {
         Data::Scalar { .. } => "a single value",
         Data::List(_) => "a list",
         Data::Map(_) => "a mapping",
     };
-    let (has, gives) = (word(old), word(new));
+    let (has, gives) = (describe(old), describe(new));
     if has == gives {
         return Ok(());
     }

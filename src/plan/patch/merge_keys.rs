@@ -1,16 +1,16 @@
-//! The keys by which lists in Kubernetes' own kinds are merged.
+//! The merge keys of lists in Kubernetes' own kinds.
 //!
-//! From the `patchMergeKey` tags of `k8s.io/api` (v1.34), with the second key of `x-kubernetes-list-map-keys` if
-//! kustomize uses it too. Every other list is replaced as a whole. So are all lists of custom resources: nobody here
-//! knows their schema, and kustomize does the same.
+//! They come from the `patchMergeKey` tags of `k8s.io/api` (v1.34), with the second key of
+//! `x-kubernetes-list-map-keys` if kustomize uses it too. All other lists are replaced as a whole, those of custom
+//! resources too: their schemas are not known here, and kustomize does the same.
 
 use crate::kube::kinds;
 use crate::yaml::Node;
 
-/// A part of an object, which decides the merge keys of its lists.
+/// A part of an object. It decides the merge keys of the lists in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MergeKeys {
-    /// A part in which no list is merged.
+    /// A part whose lists are all replaced as a whole.
     Other,
     Core,
     Controller,
@@ -26,7 +26,7 @@ pub(super) enum MergeKeys {
     Metadata,
 }
 
-/// Groups of Kubernetes itself, whose lists are merged.
+/// The API groups of Kubernetes in which lists are merged.
 const GROUPS: [&str; 7] = [
     "",
     "apps",
@@ -42,14 +42,14 @@ const GROUPS: [&str; 7] = [
 pub(super) enum Merge {
     /// Replaced as a whole.
     Atomic,
-    /// Items are mappings known by their keys; the first is always there.
+    /// Merged by the values of these keys, of which every item has the first.
     By(&'static [&'static str]),
-    /// Items are scalars, each there once.
+    /// A union of scalars.
     Set,
 }
 
 impl MergeKeys {
-    /// The merge keys of a whole object.
+    /// The part that is a whole object.
     pub(super) fn of(object: &Node) -> Self {
         let api_version = object.text_at(&["apiVersion"]).unwrap_or_default();
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
@@ -68,7 +68,7 @@ impl MergeKeys {
         }
     }
 
-    /// The merge keys behind a field; for a list, those of its items.
+    /// The part behind a field; for a list, each of its items.
     pub(super) fn below(self, key: &str) -> Self {
         match (self, key) {
             (Self::Other, _) => Self::Other,

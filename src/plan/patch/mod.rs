@@ -1,8 +1,7 @@
-//! Patches of copied objects, as kustomize writes them: strategic merge or JSON 6902.
+//! Patches of copied objects, in the two forms of kustomize: strategic merge and JSON 6902.
 //!
-//! A [`Patch`] is parsed once and applied to any number of copies. It may change anything but the
-//! identity of a copy. Values it brings stand at the place of the patch in previews.yaml, so a later
-//! finding about one of them leads there.
+//! A [`Patch`] is parsed once and applied to any number of copies. It may change anything except the identity of an
+//! object. The nodes that it adds have the place of the patch in previews.yaml, so later findings about them point there.
 
 mod json;
 mod lookup;
@@ -22,7 +21,7 @@ use crate::limits::{Allowance, Exceeded, InputLimits, flag, is_over, or_raise};
 use crate::spec::{self, PatchTarget};
 use crate::yaml::{Data, Node, parse_documents};
 
-/// What the text of a patch turned out to be.
+/// The text of a patch, parsed.
 #[derive(Debug, Clone)]
 enum Parsed {
     /// Strategic merge patches, one per document.
@@ -36,37 +35,33 @@ enum Parsed {
 pub(super) struct Patch<'a> {
     source: &'a spec::Patch,
     parsed: Parsed,
-    /// Parts that mean an object by another name, and the name that it has.
-    aims: SmallVec<[Aim; 1]>,
+    /// Parts that name their object as it was called before kustomize renamed it.
+    resolved: SmallVec<[ResolvedName; 1]>,
     /// Where the text stands in previews.yaml.
     place: Place,
     is_substituted: bool,
 }
 
-/// What a part of a patch means.
+/// The present name of the object that a part of a patch names by an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Aim {
+pub(super) struct ResolvedName {
     part: usize,
     name: SmolStr,
-    /// Part and name in one word.
-    word: SmolStr,
+    /// Part and name, for the cache key of the patch.
+    key: SmolStr,
 }
 
-impl Aim {
-    /// That this part means the object of this name.
-    pub(super) fn at(part: usize, name: &SmolStr) -> Self {
-        let word = format!("{part}/{name}").into();
-        Self { part, name: name.clone(), word }
+impl ResolvedName {
+    pub(super) fn new(part: usize, name: &SmolStr) -> Self {
+        Self { part, name: name.clone(), key: format!("{part}/{name}").into() }
     }
 }
 
 impl<'a> Patch<'a> {
-    /// Parses the text of a patch, which stands there: a list is JSON 6902, mappings are strategic merge
-    /// patches.
+    /// Parses the text of a patch at this place. A list is a JSON 6902 patch, mappings are strategic merge patches.
     ///
     /// # Errors
-    /// The text is not YAML, is neither of the two, does not say what it applies to, or has more nodes than
-    /// the allowance.
+    /// The text is not YAML, is neither of the two, does not say what it applies to, or has more nodes than are allowed.
     pub(super) fn parse(
         source: &'a spec::Patch,
         place: Place,
@@ -96,50 +91,50 @@ impl<'a> Patch<'a> {
             }
             Parsed::Strategic(documents)
         };
-        let aims = SmallVec::new();
-        Ok(Self { source, parsed, aims, place, is_substituted })
+        let resolved = SmallVec::new();
+        Ok(Self { source, parsed, resolved, place, is_substituted })
     }
 
-    /// The patch with parts that mean objects by the names that these have.
-    pub(super) fn aimed(mut self, aims: &[Aim]) -> Self {
-        for aim in aims {
+    /// The patch with the present names of objects that some parts name by earlier ones.
+    pub(super) fn with_names(mut self, resolved: &[ResolvedName]) -> Self {
+        for ResolvedName { part, name, .. } in resolved {
             if let (None, Parsed::Strategic(documents)) = (&self.source.target, &mut self.parsed) {
-                // It would change the name.
-                let name = Node { place: self.place, ..Node::string(aim.name.clone()) };
-                documents[aim.part].make(&["metadata"]).set("name", name);
+                // With the earlier name, the merge would rename the object.
+                let name = Node { place: self.place, ..Node::string(name.clone()) };
+                documents[*part].make(&["metadata"]).set("name", name);
             }
         }
-        self.aims.extend(aims.iter().cloned());
+        self.resolved.extend(resolved.iter().cloned());
         self
     }
 
     /// Cache key: patches with equal keys are the same.
     pub(super) fn cache_key(&self) -> impl Iterator<Item = &str> {
-        let aims = self.aims.iter().flat_map(|aim| ["/aim", aim.word.as_str()]);
-        cache_key(self.source).chain(aims)
+        let resolved = self.resolved.iter().flat_map(|name| ["/name", name.key.as_str()]);
+        cache_key(self.source).chain(resolved)
     }
 
-    /// Whether the patch holds text in which Flux would substitute.
+    /// Whether Flux would substitute in a text of the patch.
     pub(super) fn is_substituted(&self) -> bool {
         self.is_substituted
     }
 
-    /// Whether the patch may take values of the object to other places in it.
+    /// Whether the patch may move or copy a value within the object.
     pub(super) fn moves_values(&self) -> bool {
         matches!(&self.parsed, Parsed::Json(patch) if json::moves_values(patch))
     }
 
-    /// Whether the patch changes the object of this identity.
+    /// Whether the patch applies to the object with this identity.
     #[must_use]
     pub(super) fn applies_to(&self, object: &Identity<'_>) -> bool {
         (0..self.parts()).any(|part| self.part_applies(part, object))
     }
 
-    /// Changes an object that the patch applies to, within the allowance for all patches of it.
+    /// Applies the patch to an object, within the object's allowance.
     ///
     /// # Errors
-    /// The patch does not fit the object, would change its identity, or goes through more nodes than are
-    /// allowed. What is left of the object is then of no use.
+    /// The patch does not fit the object, would change its identity, or visits more nodes than are allowed. The object
+    /// is then half patched and of no use.
     pub(super) fn apply(
         &self,
         object: &mut Node,
@@ -154,54 +149,50 @@ impl<'a> Patch<'a> {
         Ok(())
     }
 
-    /// A problem for each part of the patch that applies to none of these objects.
-    pub(super) fn unmatched<'o>(
-        &self,
-        objects: impl IntoIterator<Item = &'o Object> + Clone,
-    ) -> Vec<Problem> {
-        (0..self.parts())
-            .filter(|&part| !objects.clone().into_iter().any(|one| self.names(part, one)))
-            .map(|part| {
-                let meant = objects.clone().into_iter().filter(|one| self.means(part, one));
-                let meant: Vec<String> = meant.map(|one| identity(&one.node).to_string()).collect();
-                match meant.len() {
-                    0 => self.no_match(part, objects.clone().into_iter().map(|one| &one.node)),
-                    _ => Problem::new(
-                        format!("could mean any of {}", some_of(&meant)),
-                        "write the whole name of the one that is meant",
-                    ),
-                }
-            })
-            .collect()
+    /// The problems with parts of the patch that apply to none of these objects.
+    pub(super) fn unmatched(&self, objects: &[&Object]) -> Vec<Problem> {
+        let unmatched = (0..self.parts())
+            .filter(|&part| !objects.iter().any(|object| self.matches(part, object)));
+        let problem = |part| {
+            let renamed = objects.iter().filter(|object| self.matches_earlier(part, object));
+            let names: Vec<String> =
+                renamed.map(|object| identity(&object.node).to_string()).collect();
+            if names.is_empty() {
+                return self.no_match(part, objects);
+            }
+            let message = format!("could mean any of {}", some_of(&names));
+            Problem::new(message, "write the whole name of the one that is meant")
+        };
+        unmatched.map(problem).collect()
     }
 
-    /// Whether a part of the patch is about an object by its name.
-    pub(super) fn names(&self, part: usize, object: &Object) -> bool {
+    /// Whether a part of the patch applies to an object.
+    pub(super) fn matches(&self, part: usize, object: &Object) -> bool {
         self.part_applies(part, &identity(&object.node))
     }
 
-    /// Whether a part of the patch is about an object by another name that this has for kustomize.
-    pub(super) fn means(&self, part: usize, object: &Object) -> bool {
+    /// Whether a part of the patch would apply to an object under a name that it had before kustomize renamed it.
+    pub(super) fn matches_earlier(&self, part: usize, object: &Object) -> bool {
         let identity = identity(&object.node);
         self.part_fits(part, &identity, |name| names::is_also_called(object, name))
     }
 
     /// The problem that a part of the patch applies to none of these objects.
-    fn no_match<'o>(&self, part: usize, candidates: impl IntoIterator<Item = &'o Node>) -> Problem {
+    fn no_match(&self, part: usize, objects: &[&Object]) -> Problem {
         let wanted = match (&self.source.target, &self.parsed) {
-            (Some(target), _) => in_words(target),
+            (Some(target), _) => describe(target),
             (None, Parsed::Strategic(documents)) => identity(&documents[part]).to_string(),
             (None, Parsed::Json(_)) => "a workload (it has no `target`)".to_owned(),
         };
-        // Each finding compares and sorts them again.
+        // Every such problem compares and sorts them again.
         const COMPARED: usize = 50;
-        let mut candidates = candidates.into_iter();
-        let first = candidates.by_ref().take(COMPARED);
-        let mut names: Vec<String> = first.map(|object| identity(object).to_string()).collect();
+        let first = objects.iter().take(COMPARED);
+        let mut names: Vec<String> =
+            first.map(|object| identity(&object.node).to_string()).collect();
         names.sort();
         names.dedup();
         let near = nearest(&wanted, names.iter().map(String::as_str));
-        let others = candidates.map(|_| "");
+        let others = objects.iter().skip(COMPARED).map(|_| "");
         let copies = some_of(names.iter().map(String::as_str).chain(others));
         let help = match near {
             Some(name) => format!("did you mean {name}? the copies are: {copies}"),
@@ -213,7 +204,7 @@ impl<'a> Patch<'a> {
         Problem::new(format!("finds nothing to change: no copy is {wanted}"), help)
     }
 
-    /// How many patches the text holds: each document is one.
+    /// How many parts the patch has: each document of a strategic merge patch is one.
     pub(super) fn parts(&self) -> usize {
         match &self.parsed {
             Parsed::Strategic(documents) => documents.len(),
@@ -221,46 +212,46 @@ impl<'a> Patch<'a> {
         }
     }
 
-    fn part_applies(&self, part: usize, found: &Identity<'_>) -> bool {
-        match self.aims.iter().find(|aim| aim.part == part) {
-            Some(aim) => self.part_fits(part, found, |_| aim.name == found.name),
-            None => self.part_fits(part, found, |name| name == found.name),
+    fn part_applies(&self, part: usize, object: &Identity<'_>) -> bool {
+        match self.resolved.iter().find(|resolved| resolved.part == part) {
+            Some(resolved) => self.part_fits(part, object, |_| resolved.name == object.name),
+            None => self.part_fits(part, object, |name| name == object.name),
         }
     }
 
-    /// Whether a part is about an object of this identity, if that is called as the part says.
+    /// Whether a part applies to the object with this identity, provided that `is_called` accepts the name in the part.
     fn part_fits(
         &self,
         part: usize,
-        found: &Identity<'_>,
+        object: &Identity<'_>,
         is_called: impl Fn(&str) -> bool,
     ) -> bool {
+        let (group, version) = object.group_version();
         match (&self.source.target, &self.parsed) {
             (Some(target), _) => {
-                let (group, version) = found.group_version();
-                [(&target.group, group), (&target.version, version), (&target.kind, found.kind)]
+                [(&target.group, group), (&target.version, version), (&target.kind, object.kind)]
                     .iter()
-                    .all(|(wanted, found)| wanted.is_empty() || wanted == found)
+                    .all(|(wanted, value)| wanted.is_empty() || wanted == value)
                     && (target.name.is_empty() || is_called(&target.name))
             }
             (None, Parsed::Strategic(documents)) => {
                 let wanted = identity(&documents[part]);
-                wanted.group_version().0 == found.group_version().0
-                    && wanted.kind == found.kind
+                wanted.group_version().0 == group
+                    && wanted.kind == object.kind
                     && is_called(wanted.name)
             }
-            (None, Parsed::Json(_)) => {
-                kinds::is_copied_workload(found.group_version().0, found.kind)
-            }
+            (None, Parsed::Json(_)) => kinds::is_copied_workload(group, object.kind),
         }
     }
 
+    /// Applies one part to an object.
     fn apply_part(
         &self,
         part: usize,
         object: &mut Node,
         allowance: &mut Allowance,
     ) -> Result<(), Problem> {
+        // The patch consumes the object, and its identity with it.
         let texts = identity(object).texts().map(SmolStr::from);
         let before = Identity::of(texts.each_ref().map(SmolStr::as_str));
         let original = std::mem::take(object);
@@ -296,12 +287,12 @@ pub(super) fn cache_key(source: &spec::Patch) -> impl Iterator<Item = &str> {
 impl From<Exceeded> for Problem {
     fn from(exceeded: Exceeded) -> Self {
         match exceeded {
-            Exceeded::Work(most) => Self::new(
-                format!("goes through more than {most} values, a tenth of {}", flag::PATCH_NODES),
+            Exceeded::Work(limit) => Self::new(
+                format!("goes through more than {limit} values, a tenth of {}", flag::PATCH_NODES),
                 or_raise("write fewer and smaller patches", flag::PATCH_NODES),
             ),
-            Exceeded::Depth(most) => {
-                Self::new(format!("makes more levels than the limit of {most}"), fewer_levels())
+            Exceeded::Depth(limit) => {
+                Self::new(format!("makes more levels than the limit of {limit}"), fewer_levels())
             }
         }
     }
@@ -311,18 +302,22 @@ fn fewer_levels() -> String {
     or_raise("write it with fewer levels", flag::DEPTH)
 }
 
-/// A node of a patch counts as this many: it is held in memory, where nodes of objects are only visited.
+/// A new node costs as much as this many visited ones, because it is kept in memory.
 const NEW: usize = 4;
 
-/// The documents of a patch's text, every node at the place of the text.
+/// The documents in the text of a patch. All their nodes have the place of the text.
 fn read(text: &str, place: Place, allowance: &mut Allowance) -> Result<Vec<Node>, Problem> {
     let mut sources = Sources::default();
     let file = sources.add("patch", text);
-    let default = InputLimits::default();
-    let most = allowance.left() / NEW;
-    let depth = allowance.depth();
-    let budget = InputLimits { depth, nodes: most, documents: most, alias_nodes: most, ..default };
-    let mut documents = parse_documents(&sources, file, &budget).map_err(|refused| {
+    let (nodes, depth) = (allowance.left() / NEW, allowance.depth());
+    let limits = InputLimits {
+        depth,
+        nodes,
+        documents: nodes,
+        alias_nodes: nodes,
+        ..InputLimits::default()
+    };
+    let mut documents = parse_documents(&sources, file, &limits).map_err(|refused| {
         let first = refused.into_first();
         let line = first.place.map_or(1, |place| sources.line_column(place).0);
         let help = match first.code == &code::INPUT_LIMIT {
@@ -342,8 +337,8 @@ fn read(text: &str, place: Place, allowance: &mut Allowance) -> Result<Vec<Node>
     Ok(documents)
 }
 
-/// Checks that a strategic merge patch says what it changes, or, where a target does, takes out its
-/// own identity: kustomize ignores it then, and people write `name: not-used`.
+/// Checks that a strategic merge patch says which object it changes. If a target says so, removes the identity from the
+/// patch: kustomize ignores it then, and people write `name: not-used`.
 fn prepare(document: &mut Node, has_target: bool) -> Result<(), Problem> {
     let neither = "is neither a strategic merge patch nor a list of JSON 6902 operations";
     if !matches!(document.data, Data::Map(_)) {
@@ -361,13 +356,12 @@ fn prepare(document: &mut Node, has_target: bool) -> Result<(), Problem> {
         }
         return Ok(());
     }
-    let found = identity(document);
-    let missing: Vec<&str> =
-        [("apiVersion", found.api_version), ("kind", found.kind), ("metadata.name", found.name)]
-            .into_iter()
-            .filter(|(_, value)| value.is_empty())
-            .map(|(field, _)| field)
-            .collect();
+    let Identity { api_version, kind, name, .. } = identity(document);
+    let missing: Vec<&str> = [("apiVersion", api_version), ("kind", kind), ("metadata.name", name)]
+        .into_iter()
+        .filter(|(_, value)| value.is_empty())
+        .map(|(field, _)| field)
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -377,7 +371,7 @@ fn prepare(document: &mut Node, has_target: bool) -> Result<(), Problem> {
     ))
 }
 
-/// Gives a tree and its keys one place.
+/// Gives all nodes and keys of a tree one place.
 fn relocate(node: &mut Node, place: Place) {
     node.place = place;
     match &mut node.data {
@@ -392,7 +386,7 @@ fn relocate(node: &mut Node, place: Place) {
     }
 }
 
-/// What a patch may not change, and is found by.
+/// The fields by which a patch finds its object, and which it may not change.
 #[derive(PartialEq, Eq)]
 pub(super) struct Identity<'a> {
     api_version: &'a str,
@@ -444,7 +438,8 @@ impl std::fmt::Display for Identity<'_> {
     }
 }
 
-fn in_words(target: &PatchTarget) -> String {
+/// The target of a patch, as text.
+fn describe(target: &PatchTarget) -> String {
     let fields = [
         ("group", &target.group),
         ("version", &target.version),

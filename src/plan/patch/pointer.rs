@@ -1,4 +1,4 @@
-//! JSON pointers: the place in an object where an operation acts.
+//! JSON pointers: they say where in an object an operation of JSON 6902 acts.
 //! See <https://www.rfc-editor.org/rfc/rfc6901>.
 
 use std::fmt;
@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 use crate::limits::{Allowance, Exceeded};
 use crate::yaml::{Data, Node};
 
-/// The keys and indices on the way to a value; none for the whole object.
+/// The steps to a value: keys and indices. None of them lead to the whole object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pointer(Vec<SmolStr>);
 
@@ -30,34 +30,33 @@ impl Pointer {
         text.strip_prefix('/')?.split('/').map(step).collect::<Option<_>>().map(Self)
     }
 
-    /// How many levels are around what it leads to.
+    /// The number of steps.
     pub(super) fn levels(&self) -> usize {
         self.0.len()
     }
 
-    /// The way to what holds the value, and the last step; none for the whole object.
+    /// The steps to the parent, and the last step; `None` for the whole object.
     pub(super) fn split(&self) -> Option<(&[SmolStr], &str)> {
-        self.0.split_last().map(|(last, way)| (way, last.as_str()))
+        self.0.split_last().map(|(last, parent)| (parent, last.as_str()))
     }
 
-    /// The keys and indices.
     pub(super) fn steps(&self) -> &[SmolStr] {
         &self.0
     }
 
-    /// Whether it leads into what another leads to.
+    /// Whether it leads into the value of another pointer.
     pub(super) fn is_below(&self, other: &Self) -> bool {
         self != other && self.0.starts_with(&other.0)
     }
 
-    /// The value it leads to.
+    /// The value it leads to, charged by the keys that the search passes.
     pub(super) fn find<'n>(
         &self,
         object: &'n Node,
         allowance: &mut Allowance,
     ) -> Result<Option<&'n Node>, Exceeded> {
         let mut passed = 0;
-        let found = self.0.iter().try_fold(object, |node, step| match &node.data {
+        let value = self.0.iter().try_fold(object, |node, step| match &node.data {
             Data::Scalar { .. } => None,
             Data::List(items) => items.get(index(step, items.len())?),
             Data::Map(entries) => {
@@ -66,18 +65,18 @@ impl Pointer {
             }
         });
         allowance.pass(passed)?;
-        Ok(found)
+        Ok(value)
     }
 }
 
-/// The value behind some steps, to change it.
+/// The value behind these steps, mutable, charged by the keys that the search passes.
 pub(super) fn find_mut<'n>(
     object: &'n mut Node,
     steps: &[SmolStr],
     allowance: &mut Allowance,
 ) -> Result<Option<&'n mut Node>, Exceeded> {
     let mut passed = 0;
-    let found = steps.iter().try_fold(object, |node, step| match &mut node.data {
+    let value = steps.iter().try_fold(object, |node, step| match &mut node.data {
         Data::Scalar { .. } => None,
         Data::List(items) => {
             let index = index(step, items.len())?;
@@ -89,10 +88,10 @@ pub(super) fn find_mut<'n>(
         }
     });
     allowance.pass(passed)?;
-    Ok(found)
+    Ok(value)
 }
 
-/// The index that a step gives in a list of this length.
+/// The index that a step names in a list of this length; `None` if it is no number without leading zeros, or too large.
 pub(super) fn index(step: &str, length: usize) -> Option<usize> {
     let digits = step.bytes().all(|byte| byte.is_ascii_digit());
     let plain = digits && (step == "0" || !step.starts_with('0'));
@@ -100,7 +99,7 @@ pub(super) fn index(step: &str, length: usize) -> Option<usize> {
 }
 
 impl fmt::Display for Pointer {
-    /// What it leads to, cut where it is longer than anybody reads.
+    /// The pointer as text, with long steps and long pointers cut.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const STEPS: usize = 12;
         const LENGTH: usize = 60;

@@ -92,11 +92,11 @@ fn patched(object: &str, patch: &str) -> Node {
 #[track_caller]
 fn check_pod(fields: &str, path: &str, wanted: &str) {
     let object = patched(DEPLOYMENT, &pod(fields));
-    let found = object.at_path(&format!("spec.template.spec.{path}"));
-    let found = found.cloned().unwrap_or_else(|| Node::string("absent"));
+    let value = object.at_path(&format!("spec.template.spec.{path}"));
+    let value = value.cloned().unwrap_or_else(|| Node::string("absent"));
     let mut text = String::new();
-    write_document(&mut text, &found);
-    assert_eq!(found, node(wanted), "{text}");
+    write_document(&mut text, &value);
+    assert_eq!(value, node(wanted), "{text}");
 }
 
 #[track_caller]
@@ -275,9 +275,9 @@ fn targets_choose_objects() {
         json.applies_to(&identity(&deployment)) && !json.applies_to(&identity(&node(OTHERS[2])))
     );
     let objects = [node(DEPLOYMENT), node(OTHERS[0])];
-    let found = parse("- {op: remove, path: /spec/ports/0}", kind("Servce")).expect("a patch");
+    let patch = parse("- {op: remove, path: /spec/ports/0}", kind("Servce")).expect("a patch");
     let objects = objects.map(|object| Object::from_node(object).expect("an object"));
-    let errors = found.unmatched(&objects);
+    let errors = patch.unmatched(&objects.each_ref());
     assert_eq!(errors.len(), 1);
     assert!(errors[0].help.contains("Deployment cart, Service cart"), "{}", errors[0].help);
 }
@@ -288,7 +288,7 @@ fn a_patch_of_several_documents_must_use_them_all() {
     let mut objects = [node(DEPLOYMENT), node(OTHERS[0])];
     let patch = parse(text, None).expect("a patch");
     let read = |node: &Node| Object::from_node(node.clone()).expect("an object");
-    let errors = patch.unmatched(&objects.each_ref().map(read));
+    let errors = patch.unmatched(&objects.each_ref().map(read).each_ref());
     objects
         .iter_mut()
         .for_each(|object| patch.apply(object, &mut { Allowance::UNLIMITED }).expect("fits"));

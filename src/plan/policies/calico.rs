@@ -1,7 +1,7 @@
-//! Calico's selectors: `tier == 'restricted' && has(app)`.
+//! Evaluates Calico's selector expressions: `tier == 'restricted' && has(app)`.
 //! See <https://docs.tigera.io/calico/latest/reference/resources/networkpolicy#selectors>.
 
-/// Whether a selector selects what has these labels. None where it cannot be read.
+/// Whether a selector selects an object with these labels; `None` if it cannot be parsed.
 pub(super) fn selects<'l>(
     selector: &str,
     label: &impl Fn(&str) -> Option<&'l str>,
@@ -10,59 +10,60 @@ pub(super) fn selects<'l>(
     if parser.rest.is_empty() {
         return Some(true);
     }
-    let selects = parser.any()?;
+    let selects = parser.disjunction()?;
     parser.rest.is_empty().then_some(selects)
 }
 
-/// Whether a character can be part of a key, or of a word between keys and values.
+/// Whether a character can be part of a label's key or of an operator such as `in`.
 pub(in crate::plan) fn is_in_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '-' | '_')
 }
 
+/// A recursive-descent parser that evaluates while it reads.
 struct Parser<'s, F> {
-    /// Without blanks in front.
+    /// The text that is left; it never begins with a blank.
     rest: &'s str,
     label: F,
     depth: usize,
 }
 
 impl<'s, 'l, F: Fn(&str) -> Option<&'l str>> Parser<'s, F> {
-    fn any(&mut self) -> Option<bool> {
-        let mut selects = self.all()?;
+    fn disjunction(&mut self) -> Option<bool> {
+        let mut selects = self.conjunction()?;
         while self.takes("||") {
-            selects |= self.all()?;
+            selects |= self.conjunction()?;
         }
         Some(selects)
     }
 
-    fn all(&mut self) -> Option<bool> {
-        let mut selects = self.one()?;
+    fn conjunction(&mut self) -> Option<bool> {
+        let mut selects = self.term()?;
         while self.takes("&&") {
-            selects &= self.one()?;
+            selects &= self.term()?;
         }
         Some(selects)
     }
 
-    fn one(&mut self) -> Option<bool> {
-        const DEEPEST: usize = 100;
+    fn term(&mut self) -> Option<bool> {
+        const MAX_DEPTH: usize = 100;
         self.depth += 1;
-        if self.depth > DEEPEST {
+        if self.depth > MAX_DEPTH {
             return None;
         }
         let selects = if self.takes("!") {
-            !self.one()?
+            !self.term()?
         } else if self.takes("(") {
-            let selects = self.any()?;
+            let selects = self.disjunction()?;
             self.expects(")")?;
             selects
         } else {
-            self.condition()?
+            self.comparison()?
         };
         self.depth -= 1;
         Some(selects)
     }
 
-    fn condition(&mut self) -> Option<bool> {
+    fn comparison(&mut self) -> Option<bool> {
         let key = self.word()?;
         if matches!(key, "all" | "global") && self.takes("(") {
             self.expects(")")?;
@@ -73,24 +74,24 @@ impl<'s, 'l, F: Fn(&str) -> Option<&'l str>> Parser<'s, F> {
             self.expects(")")?;
             return Some((self.label)(key).is_some());
         }
-        let have = (self.label)(key);
+        let value = (self.label)(key);
         if self.takes("==") {
-            return Some(have == Some(self.text()?));
+            return Some(value == Some(self.text()?));
         }
         if self.takes("!=") {
-            return Some(have != Some(self.text()?));
+            return Some(value != Some(self.text()?));
         }
         match self.word()? {
-            "in" => Some(self.set()?.iter().any(|value| have == Some(value))),
+            "in" => Some(self.set()?.iter().any(|item| value == Some(item))),
             "not" if self.word()? == "in" => {
-                Some(!self.set()?.iter().any(|value| have == Some(value)))
+                Some(!self.set()?.iter().any(|item| value == Some(item)))
             }
-            "contains" => self.text().map(|part| have.is_some_and(|have| have.contains(part))),
+            "contains" => self.text().map(|part| value.is_some_and(|value| value.contains(part))),
             "starts" if self.word()? == "with" => {
-                self.text().map(|part| have.is_some_and(|have| have.starts_with(part)))
+                self.text().map(|part| value.is_some_and(|value| value.starts_with(part)))
             }
             "ends" if self.word()? == "with" => {
-                self.text().map(|part| have.is_some_and(|have| have.ends_with(part)))
+                self.text().map(|part| value.is_some_and(|value| value.ends_with(part)))
             }
             _ => None,
         }

@@ -1,12 +1,21 @@
-//! Patterns in which `*` stands for any text, wherever it stands.
+//! Istio's two sorts of patterns.
 
-/// Whether a text fits a pattern.
-pub(super) fn fits(pattern: &str, text: &str) -> bool {
+/// Matches a text with `*` at one end at most, as for principals and hosts.
+pub(super) fn matches_affix(pattern: &str, text: &str) -> bool {
+    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        (Some(suffix), _) => text.ends_with(suffix),
+        (None, Some(prefix)) => text.starts_with(prefix),
+        (None, None) => pattern == text,
+    }
+}
+
+/// Matches a text with `*` anywhere, as for namespaces.
+pub(super) fn matches_glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
     let Some(last) = parts.next_back() else { return rest.is_empty() };
     for part in parts {
-        // The first place leaves most for the others.
+        // The first match leaves the longest rest for the parts that follow.
         let Some(at) = rest.find(part) else { return false };
         rest = &rest[at + part.len()..];
     }
@@ -31,7 +40,7 @@ mod tests {
             ("*", "", true),
             ("é*", "éa", true),
         ] {
-            assert_eq!(fits(pattern, text), wanted, "{pattern} {text}");
+            assert_eq!(matches_glob(pattern, text), wanted, "{pattern} {text}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Policies that apply to a copied workload and are not copied, each named in a warning; and objects that mean nothing
-//! in a preview, each named in a note.
+//! Reports what previews do without: policies that apply to a copied workload and are not copied (a warning each),
+//! and objects and annotations that are left out on purpose (a note each).
 
 use std::collections::BTreeSet;
 
-use super::reach::Targets;
-use super::{destinations, names_targets};
+use super::reach::SelectionIndex;
+use super::{destinations, has_target_refs};
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::Object;
 use crate::kube::kinds::{self, PolicyFate};
@@ -13,11 +13,12 @@ use crate::model::{Catalog, Mesh};
 use crate::plan::environment::Environment;
 use crate::spec::Config;
 
-/// What selects pods and is left out on purpose, and why.
+/// A kind that selects pods and is left out on purpose: group, kind, and the reason.
 pub(in crate::plan) const BUDGETS: (&str, &str, &str) =
     ("policy", "PodDisruptionBudget", "previews may be disrupted");
 
-/// What changes the number of pods or their resources, how it names them, and why previews do without.
+/// The kinds that scale workloads and are left out on purpose: group, kind, the field of `spec` that names the
+/// workload, and the reason.
 pub(in crate::plan) const SCALERS: [(&str, &str, &str, &str); 3] = [
     ("autoscaling", "HorizontalPodAutoscaler", "scaleTargetRef", "previews have fixed replicas"),
     (
@@ -29,103 +30,102 @@ pub(in crate::plan) const SCALERS: [(&str, &str, &str, &str); 3] = [
     ("keda.sh", "ScaledObject", "scaleTargetRef", "previews have fixed replicas"),
 ];
 
-/// Reports what applies to the copies of these previews and is left behind.
+/// Reports what applies to the originals of copies and is left behind.
 pub(in crate::plan) fn check(
     config: &Config,
     catalog: &Catalog<'_>,
     environments: &[Environment<'_>],
     report: &mut Report,
 ) {
-    // A patch may take a copy out of what selects the original, which the copy is to be like.
-    let mut originals = vec![None; catalog.objects().count()];
+    // Originals count and not their copies: a patch may change the labels of a copy, by which policies select.
+    let mut is_copied = vec![false; catalog.objects().count()];
     for copy in environments.iter().flat_map(|env| &env.copies) {
-        originals[copy.original.number] = Some(copy.original);
+        is_copied[copy.original.number] = true;
     }
-    let is_copied: Vec<bool> = originals.iter().map(Option::is_some).collect();
-    let originals: Vec<&Object> = originals.into_iter().flatten().collect();
-    let homes = catalog.home.namespaces.iter();
-    let copies = homes.map(|home| Targets::of(catalog, home, originals.iter().copied()));
-    let copies: Vec<Targets<'_>> = copies.collect();
-    // Of a kind that `limits.quota` makes, previews have one of their own.
-    let is_made = |policy: &Object| {
-        let field = if policy.is("", "ResourceQuota") { "hard" } else { "limitRange" };
-        let is_bound = policy.is("", "ResourceQuota") || policy.is("", "LimitRange");
-        is_bound && config.quota(field).is_some()
-    };
     let is_copied = |object: &Object| is_copied[object.number];
-    let is_there = |policy: &Object| is_copied(policy) || is_made(policy);
-    not_copied(catalog, &copies, is_there, report);
-    copies.iter().for_each(|copies| left_out(copies, report));
-    left_out_of_copies(catalog.objects().filter(|object| is_copied(object)), report);
+    let originals = || catalog.objects().filter(|object| is_copied(object));
+    let homes = catalog.home.namespaces.iter();
+    let indexes: Vec<SelectionIndex<'_>> =
+        homes.map(|home| SelectionIndex::of(catalog, home, originals())).collect();
+    // `limits.quota` gives every preview an object of its own in place of the baseline's.
+    let is_replaced = |policy: &Object| {
+        policy.is("", "ResourceQuota") && config.quota("hard").is_some()
+            || policy.is("", "LimitRange") && config.quota("limitRange").is_some()
+    };
+    let has_counterpart = |policy: &Object| is_copied(policy) || is_replaced(policy);
+    not_copied(catalog, &indexes, has_counterpart, report);
+    indexes.iter().for_each(|index| left_out(index, report));
+    left_out_of_copies(originals(), report);
 }
 
-/// Warns of every policy that applies to a copied workload, once each.
+/// Warns of every policy that applies to an indexed workload and has no counterpart in previews.
 fn not_copied(
     catalog: &Catalog<'_>,
-    all: &[Targets<'_>],
-    is_copied: impl Fn(&Object) -> bool,
+    indexes: &[SelectionIndex<'_>],
+    has_counterpart: impl Fn(&Object) -> bool,
     report: &mut Report,
 ) {
-    for policy in catalog.objects().filter(|object| !is_copied(object)) {
+    for policy in catalog.objects().filter(|object| !has_counterpart(object)) {
         let Some(kind) = kinds::find(&policy.id.group, &policy.id.kind) else { continue };
-        let is_followed = kind.group == "security.istio.io" || !names_targets(policy);
-        // The baseline's waypoints follow it for the original, and not for copies.
+        let is_handled = kind.group == "security.istio.io" || !has_target_refs(policy);
+        // In ambient mode a waypoint applies it to the original's host. Copies have other hosts.
         let is_lost =
             catalog.mesh == Mesh::Ambient && policy.is(destinations::GROUP, destinations::KIND);
-        if kind.policy_fate == PolicyFate::Copied && is_followed && !is_lost {
+        if kind.policy_fate == PolicyFate::Copied && is_handled && !is_lost {
             continue;
         }
-        let is_of = |copies: &&Targets<'_>| match kind.is_cluster_scoped {
-            false => policy.id.namespace == copies.home,
-            true => policy.node.any_text(&|text| names(text, copies.home)),
+        let may_apply_in = |home: &str| match kind.is_cluster_scoped {
+            false => policy.id.namespace == home,
+            true => policy.node.any_text(&|text| names_namespace(text, home)),
         };
-        let under = all.iter().filter(is_of);
-        let touched: Vec<&Object> =
-            under.flat_map(|copies| copies.touched(policy, kind.policy)).collect();
-        if !touched.is_empty() {
-            let names: BTreeSet<&str> = touched.iter().map(|one| one.id.name.as_str()).collect();
-            let names = first_of(5, ", ", names);
-            report.push(
-                Diagnostic::new(
-                    &code::POLICY_NOT_COPIED,
-                    format!("{} applies to {names}, but previews do not get a copy of it", policy.id),
-                    "policies of this kind are not copied: add one for the previews' namespaces where it matters",
-                )
-                .at(policy.place(), "not copied"),
-            );
+        let near = indexes.iter().filter(|index| may_apply_in(index.home));
+        let names: BTreeSet<&str> = near
+            .flat_map(|index| index.reached_by(policy, kind.policy))
+            .map(|object| object.id.name.as_str())
+            .collect();
+        if names.is_empty() {
+            continue;
         }
+        let message = format!(
+            "{} applies to {}, but previews do not get a copy of it",
+            policy.id,
+            first_of(5, ", ", names)
+        );
+        let help = "policies of this kind are not copied: add one for the previews' namespaces where it matters";
+        let finding = Diagnostic::new(&code::POLICY_NOT_COPIED, message, help);
+        report.push(finding.at(policy.place(), "not copied"));
     }
 }
 
-/// Whether a text is the name of a namespace, or a selector of Calico's that names it.
-fn names(text: &str, namespace: &str) -> bool {
+/// Whether a text is the name of a namespace, or an expression of Calico that contains it.
+fn names_namespace(text: &str, namespace: &str) -> bool {
     text == namespace
         || ['\'', '"'].iter().any(|quote| text.contains(&format!("{quote}{namespace}{quote}")))
 }
 
-/// Notes what is left out on purpose, once for each object of the baseline.
-fn left_out(copies: &Targets<'_>, report: &mut Report) {
+/// Notes the objects that are left out on purpose.
+fn left_out(index: &SelectionIndex<'_>, report: &mut Report) {
     let mut note = |object: &Object, what: String, label: &str| {
         let help = "nothing to do; add it to the previews' namespaces yourself if they need it";
         report.push(Diagnostic::new(&code::DROPPED, what, help).at(object.place(), label));
     };
     for (group, kind, reference, why) in SCALERS {
-        for scaler in copies.of_kind(group, kind) {
+        for scaler in index.of_kind(group, kind) {
             let target = |key| scaler.node.text_at(&["spec", reference, key]);
             let (kind, name) = (target("kind").unwrap_or("Deployment"), target("name"));
-            if copies.contains(kind, name.unwrap_or_default()) {
+            if index.contains(kind, name.unwrap_or_default()) {
                 note(scaler, format!("{} is not copied: {why}", scaler.id), "not copied");
             }
         }
     }
-    for budget in copies.of_kind(BUDGETS.0, BUDGETS.1) {
-        if !copies.selected(budget.node.at(&["spec", "selector"])).is_empty() {
+    for budget in index.of_kind(BUDGETS.0, BUDGETS.1) {
+        if !index.selected(budget.node.at(&["spec", "selector"])).is_empty() {
             note(budget, format!("{} is not copied: {}", budget.id, BUDGETS.2), "not copied");
         }
     }
 }
 
-/// Notes annotations that copies do not have, once for each original.
+/// Notes the annotations that copies do not have: one note for each original, about the first sort that it has.
 fn left_out_of_copies<'a>(originals: impl Iterator<Item = &'a Object>, report: &mut Report) {
     const HOOK: &str = "helm.sh/hook";
     for original in originals {

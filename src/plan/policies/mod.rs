@@ -1,17 +1,18 @@
-//! Policies: which of them hold for previews as they do for the baseline, and how.
+//! Policies: makes previews subject to the same policies as the baseline.
 //!
-//! Out of the objects of the input and the copies of all previews come [`Policies`]: what the copies of policies say,
-//! and what is added beside policies of the baseline. Which policies are copied is said by their kinds
-//! (`policy_fate` in `kube/kinds.rs`) and followed in `closure`: those of a workload's namespace that apply to it.
-//! A kind whose copies say something else than the originals, or that needs an addition, has a module here and a
-//! row in [`TREATMENTS`]; all others are copied as they are.
+//! Input: the baseline and the copies of all previews. Output: [`Policies`], with the specs of copied policies where
+//! they differ from the originals, and the policies that are added beside originals.
 //!
-//! Everything here depends on the baseline and on what any preview copies, so it is done once for all of them.
+//! The row of a kind says whether its policies are copied (`policy_fate` in `kube/kinds.rs`). `closure` then copies
+//! each policy together with the workloads that it applies to ([`copied_with`]). Most copies equal their originals. A
+//! kind whose copies must differ, or that needs an added policy, has a module here and a row in [`TREATMENTS`].
+//!
+//! The result is the same for all previews, so it is made once.
 
 mod authorization;
 mod calico;
+mod context;
 mod destinations;
-mod estate;
 mod glob;
 mod left_behind;
 mod network;
@@ -21,57 +22,57 @@ mod root;
 mod waypoint;
 
 pub(super) use calico::is_in_word;
-pub(super) use estate::{Estate, Home};
+pub(super) use context::{BaselineNamespace, PolicyContext, Site, service_account};
 pub(super) use left_behind::{BUDGETS, SCALERS, check as check_left_behind};
 pub(super) use preview_hosts::check as check_preview_hosts;
 pub(super) use reach::plain_label;
-pub(super) use waypoint::holds_for as waypoint_follows;
+pub(super) use waypoint::is_enforced_by as is_enforced_by_waypoint;
 pub(crate) use waypoint::{Account, Guard};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::reach::Targets;
+use self::reach::SelectionIndex;
 use super::environment::{Copied, Environment};
 use super::routing::Routing;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, istio, kinds, marks};
 use crate::model::{Catalog, Mesh, ServiceName};
 use crate::spec::Config;
-use crate::yaml::Node;
+use crate::yaml::{Node, write_document};
 
-/// What the policies of the baseline come to for its previews.
+/// How policies of the input hold for previews. Maps have the number of the original as their key.
 #[derive(Debug, Default)]
 pub(crate) struct Policies<'a> {
-    /// What the copies of a policy say, by the number of the original, where that is something else.
+    /// The specs of copies that differ from their originals.
     rewritten: BTreeMap<usize, Node>,
-    /// What they say in previews that do not change this service, by the number of the original.
+    /// A service, and the spec of the copy in previews that call this service without changing it.
     for_callers: BTreeMap<usize, (ServiceName<'a>, Node)>,
-    /// Policies that were refused, by their numbers.
+    /// The policies that were reported as errors.
     pub(super) refused: BTreeSet<usize>,
-    /// What is added beside policies of the input, in the order of these.
+    /// The added policies, in the order of their originals.
     pub(crate) siblings: Vec<Sibling<'a>>,
-    /// What keeps copies to the waypoints of their services.
+    /// The policies that stop calls from bypassing a waypoint.
     pub(crate) guards: Vec<Guard<'a>>,
 }
 
 impl<'a> Policies<'a> {
-    /// The guards of a preview's copies.
+    /// The guards of the services that a preview copies.
     pub(crate) fn guards_of(&self, env: &Environment<'a>) -> impl Iterator<Item = &Guard<'a>> {
         self.guards.iter().filter(|guard| env.affected.contains(&guard.service.id()))
     }
 
-    /// What the copies of a policy say, where that is something else than the original.
+    /// The spec of the copies of a policy, if it differs from the original's.
     pub(super) fn rewritten_spec(&self, original: &Object) -> Option<&Node> {
         self.rewritten.get(&original.number)
     }
 
-    /// What the copy of a rule for calls of a service says in a preview that does not change the service.
+    /// The spec of the copy of a DestinationRule in a preview that does not change the service of its host.
     pub(crate) fn for_callers(&self, env: &Environment<'_>, original: &Object) -> Option<&Node> {
         let (service, spec) = self.for_callers.get(&original.number)?;
         (!env.affected.contains(service)).then_some(spec)
     }
 
-    /// The body of an unchanged copy.
+    /// The body of a copy that no patch changes.
     pub(crate) fn body(&self, env: &Environment<'_>, copied: &Copied<'_>) -> Node {
         let mut node = copied.node().into_owned();
         let for_callers = self.for_callers(env, copied.original);
@@ -82,33 +83,33 @@ impl<'a> Policies<'a> {
     }
 }
 
-/// A policy that is added beside one of the input, for all previews together: it lets them do there what their
-/// originals do, or keeps them from what these may not do.
+/// A policy that is added beside one of the input. It is one for all previews: it makes the original's rules hold for
+/// the pods of previews too.
 #[derive(Debug)]
 pub(crate) struct Sibling<'a> {
     /// The policy of the input.
     pub(crate) original: &'a Object,
-    /// What the added one says.
+    /// The spec of the added policy.
     pub(crate) spec: Node,
 }
 
 /// What becomes of one policy.
 #[derive(Debug, Default)]
-struct Treated {
-    /// The spec of its copies, where it is not the original's.
+struct Treatment {
+    /// The spec of its copies, if it differs from the original's.
     copy: Option<Node>,
-    /// The same in previews that do not change the service that it is about.
+    /// The spec of its copies in previews that do not change the service of its host, if it is a DestinationRule.
     for_callers: Option<Node>,
-    /// The spec of what is added beside it, where some preview needs that.
+    /// The spec of the policy that is added beside it, if one is needed.
     sibling: Option<Node>,
-    /// Whether it was reported that it cannot hold for previews.
+    /// It was reported as an error.
     is_refused: bool,
 }
 
-/// Says what becomes of a policy, of whatever namespace it is, and reports what cannot be done for it.
-type Treat = fn(&Estate<'_>, &Object, &mut Report) -> Treated;
+/// Decides what becomes of a policy in any namespace of the input, and reports what cannot be done.
+type Treat = fn(&PolicyContext<'_>, &Object, &mut Report) -> Treatment;
 
-/// The kinds of policies of which more is to be said than that they are copied: group, kind, and what says it.
+/// The kinds whose policies are not simply copied: group, kind, and the function that decides about them.
 const TREATMENTS: &[(&str, &str, Treat)] = &[
     (authorization::GROUP, authorization::KIND, authorization::treat),
     (destinations::GROUP, destinations::KIND, destinations::treat),
@@ -135,95 +136,108 @@ pub(super) fn plan<'a>(
     if environments.is_empty() || originals.peek().is_none() {
         return policies;
     }
-    let estate = Estate::new(config, catalog, environments);
+    let context = PolicyContext::new(config, catalog, environments);
     for (original, treat) in originals {
-        let treated = treat(&estate, original, report);
-        policies.refused.extend(treated.is_refused.then_some(original.number));
-        report.extend(unknown_to_ztunnel(&estate, original, &treated));
+        let treatment = treat(&context, original, report);
+        policies.refused.extend(treatment.is_refused.then_some(original.number));
+        report.extend(unknown_to_ztunnel(&context, original, &treatment));
         let service = || destinations::private_service(catalog, original);
-        let for_callers = treated.for_callers.and_then(|spec| Some((service()?, spec)));
+        let for_callers = treatment.for_callers.and_then(|spec| Some((service()?, spec)));
         policies.for_callers.extend(for_callers.map(|of| (original.number, of)));
-        policies.rewritten.extend(treated.copy.map(|spec| (original.number, spec)));
-        let sibling = treated.sibling.map(|spec| Sibling { original, spec });
+        policies.rewritten.extend(treatment.copy.map(|spec| (original.number, spec)));
+        let sibling = treatment.sibling.map(|spec| Sibling { original, spec });
         report.extend(sibling.as_ref().and_then(|sibling| name_too_long(config, sibling)));
         policies.siblings.extend(sibling);
     }
     policies
 }
 
-/// The policies that are copied with each object of the baseline, by its number.
+/// The policies that are copied with each object of the baseline, by the number of the object.
 pub(super) fn copied_with<'a>(catalog: &'a Catalog<'a>) -> Vec<Vec<&'a Object>> {
-    let mut with = vec![Vec::new(); catalog.objects().count()];
+    let mut policies_of = vec![Vec::new(); catalog.objects().count()];
     let copied = |policy: &'a Object| {
         let kind = kinds::find(&policy.id.group, &policy.id.kind)?;
         (kind.policy_fate == kinds::PolicyFate::Copied).then_some((policy, kind))
     };
     let mut policies = catalog.objects().filter_map(copied).peekable();
     if policies.peek().is_none() {
-        return with;
+        return policies_of;
     }
-    let targets: BTreeMap<&str, Targets<'_>> = targets(catalog).collect();
+    let indexes: BTreeMap<&str, SelectionIndex<'_>> = selection_indexes(catalog).collect();
     for (policy, kind) in policies {
-        let Some(targets) = targets.get(policy.id.namespace.as_str()) else { continue };
-        // What names its targets is followed by a waypoint or a Gateway, and previews have neither.
-        let is_of_callers = destinations::is_of_callers(catalog, policy);
-        let is_empty = names_targets(policy)
-            || destinations::sets_nothing(policy) && !is_of_callers
-            || is_for_missing_sidecars(catalog, policy);
-        if !is_empty {
-            // Pods of suites have labels that nobody knows here, and what binds all pods binds them.
-            let touched = match network::binds_strangers(policy) || is_of_callers {
-                true => targets.workloads().collect(),
-                false => targets.touched(policy, kind.policy),
-            };
-            for object in touched {
-                with[object.number].push(policy);
-            }
+        let Some(index) = indexes.get(policy.id.namespace.as_str()) else { continue };
+        let is_for_callers = destinations::is_for_callers(catalog, policy);
+        // A waypoint or a Gateway enforces a policy with targetRefs, and previews have neither.
+        if has_target_refs(policy)
+            || destinations::sets_nothing(policy) && !is_for_callers
+            || is_for_missing_sidecars(catalog, policy)
+        {
+            continue;
+        }
+        // The labels of a suite's pods are unknown. A policy that may select them is copied into every preview.
+        let reached = match network::may_hold_for_suites(policy) || is_for_callers {
+            true => index.workloads().collect(),
+            false => index.reached_by(policy, kind.policy),
+        };
+        for object in reached {
+            policies_of[object.number].push(policy);
         }
     }
-    with
+    policies_of
 }
 
-/// The workloads and Services of each namespace of the baseline.
-fn targets<'a>(catalog: &'a Catalog<'a>) -> impl Iterator<Item = (&'a str, Targets<'a>)> {
+/// Each namespace of the baseline, with its workloads and Services.
+fn selection_indexes<'a>(
+    catalog: &'a Catalog<'a>,
+) -> impl Iterator<Item = (&'a str, SelectionIndex<'a>)> {
     catalog.home.namespaces.iter().map(|home| {
         let workloads = catalog.workloads().iter().map(|workload| workload.object);
         let services = catalog.services().map(|service| service.object);
-        (home.as_str(), Targets::of(catalog, home, workloads.chain(services)))
+        (home.as_str(), SelectionIndex::of(catalog, home, workloads.chain(services)))
     })
 }
 
-/// Whether a policy names what it applies to by references.
-pub(super) fn names_targets(policy: &Object) -> bool {
-    let spec = |key: &str| policy.node.at(&["spec", key]);
-    spec("targetRef").is_some_and(|one| !one.entries().is_empty())
-        || spec("targetRefs").is_some_and(|all| !all.items().is_empty())
+/// A node as YAML, for messages.
+fn text_of(node: &Node) -> String {
+    let mut text = String::new();
+    write_document(&mut text, node);
+    text.trim_end().trim_start_matches("---\n").to_owned()
 }
 
-/// Whether a policy sets up sidecars where there are none, in ambient mode. Waypoints, which follow some of these
-/// kinds, are the baseline's alone.
+/// The `targetRef` and the `targetRefs` of a policy.
+fn target_refs(policy: &Object) -> impl Iterator<Item = &Node> {
+    let one = policy.node.at(&["spec", "targetRef"]).filter(|one| !one.entries().is_empty());
+    one.into_iter().chain(policy.node.items_at(&["spec", "targetRefs"]))
+}
+
+/// Whether a policy has a `targetRef` or `targetRefs`.
+pub(super) fn has_target_refs(policy: &Object) -> bool {
+    target_refs(policy).next().is_some()
+}
+
+/// Whether a policy configures proxies, in ambient mode: pods have no sidecars there, and previews no waypoints.
 fn is_for_missing_sidecars(catalog: &Catalog<'_>, policy: &Object) -> bool {
-    const OF_PROXIES: [&str; 3] = ["extensions.istio.io", istio::GROUP, "telemetry.istio.io"];
-    catalog.mesh == Mesh::Ambient && OF_PROXIES.contains(&policy.id.group.as_str())
+    const PROXY_GROUPS: [&str; 3] = ["extensions.istio.io", istio::GROUP, "telemetry.istio.io"];
+    catalog.mesh == Mesh::Ambient && PROXY_GROUPS.contains(&policy.id.group.as_str())
 }
 
-/// The finding that a policy would name the namespaces of previews by a pattern that ztunnel does not know. It takes a
-/// `*` at an end of a name alone, where sidecars and waypoints take it anywhere (`stringToMatch` of istiod's index for
-/// ambient mode).
+/// The finding that ztunnel cannot match the pattern for previews' namespaces: it supports `*` at the ends of a name
+/// only. Sidecars and waypoints support it anywhere. See `stringToMatch` in istiod's index for ambient mode.
 fn unknown_to_ztunnel(
-    estate: &Estate<'_>,
+    context: &PolicyContext<'_>,
     original: &Object,
-    treated: &Treated,
+    treatment: &Treatment,
 ) -> Option<Diagnostic> {
-    if estate.catalog.mesh != Mesh::Ambient || names_targets(original) {
+    if context.catalog.mesh != Mesh::Ambient || has_target_refs(original) {
         return None;
     }
-    let specs = || [&treated.copy, &treated.sibling].into_iter().flatten();
+    let specs = || [&treatment.copy, &treatment.sibling].into_iter().flatten();
     let is_unknown = |pattern: &str| {
         let is_inside = !pattern.starts_with('*') && !pattern.ends_with('*');
         is_inside && specs().any(|spec| spec.any_text(&|text| text == pattern))
     };
-    let pattern = estate.homes.iter().map(|home| &home.previews).find(|one| is_unknown(one))?;
+    let mut patterns = context.homes.iter().map(|home| &home.preview_pattern);
+    let pattern = patterns.find(|pattern| is_unknown(pattern))?;
     let message = format!(
         "{} would name previews by `{pattern}`, and ztunnel, which follows it, knows no `*` inside of a name",
         original.id
@@ -233,7 +247,7 @@ fn unknown_to_ztunnel(
     Some(finding.at(original.place(), "has no targetRefs, so ztunnel follows it"))
 }
 
-/// The finding that what is added beside a policy cannot have its name.
+/// The finding that the name of an added policy is too long.
 fn name_too_long(config: &Config, sibling: &Sibling<'_>) -> Option<Diagnostic> {
     const LONGEST: usize = 253;
     let name = marks::sibling(config.set(), &sibling.original.id.name);

@@ -1,47 +1,46 @@
-//! Policies at Gateways that say something of hosts: a preview's host is another than its original's.
+//! Finds AuthorizationPolicies of Gateways that match on hosts and so treat preview hosts unlike the original ones.
 //! See <https://istio.io/latest/docs/reference/config/security/authorization-policy/#Operation>.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::authorization::{GROUP, KIND};
+use super::glob::matches_affix;
+use super::{has_target_refs, target_refs};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::istio::ROOT_NAMESPACE;
 use crate::kube::{Object, gateway};
 use crate::model::Catalog;
 use crate::plan::Plan;
-use crate::plan::routing::entries::{EntryClone, fill};
+use crate::plan::routing::entries::fill;
 use crate::yaml::Node;
 
-/// An original host and what previews have for it, with `{preview}` in it.
-type Pair<'p> = (&'p str, &'p str);
+/// An original host and the template of its preview hosts, with `{preview}` in it.
+type HostPair<'p> = (&'p str, &'p str);
 
 /// Reports each policy of a Gateway that treats preview hosts unlike the original ones, once.
 pub(in crate::plan) fn check(plan: &Plan<'_>, report: &mut Report) {
-    let mut at: BTreeMap<(&str, &str), (BTreeSet<Pair<'_>>, &str)> = BTreeMap::new();
+    // By Gateway: the hosts of its entries, and a preview that has them.
+    let mut gateways: BTreeMap<(&str, &str), (BTreeSet<HostPair<'_>>, &str)> = BTreeMap::new();
     for clone in &plan.routing.entries.clones {
-        let Some(preview) = first_preview(plan, clone) else { continue };
+        let Some(&first) = clone.environments.first() else { continue };
         let gateway = (clone.entry.gateway.namespace.as_str(), clone.entry.gateway.name.as_str());
-        let (pairs, _) = at.entry(gateway).or_insert_with(|| (BTreeSet::new(), preview));
+        let preview = plan.environments[first].name;
+        let (pairs, _) = gateways.entry(gateway).or_insert_with(|| (BTreeSet::new(), preview));
         pairs.extend(clone.renamed_hosts().filter(|(original, _)| *original != "*"));
     }
     for policy in plan.catalog.of_kind(GROUP, KIND).filter(|policy| mentions_hosts(policy)) {
-        for (gateway, (pairs, preview)) in &at {
+        for (gateway, (pairs, preview)) in &gateways {
             if applies(plan.catalog, policy, *gateway) {
-                let mut found = pairs.iter().filter_map(|pair| finding(policy, *pair, preview));
-                report.extend(found.next());
+                report.extend(pairs.iter().find_map(|pair| finding(policy, *pair, preview)));
             }
         }
     }
 }
 
-fn first_preview<'p>(plan: &'p Plan<'_>, clone: &EntryClone<'_>) -> Option<&'p str> {
-    clone.environments.first().map(|&index| plan.environments[index].name)
-}
-
+/// The operations of a policy, each with its rule; `None` for a rule without operations.
 fn operations(policy: &Object) -> impl Iterator<Item = (&Node, Option<&Node>)> {
-    let rules = policy.node.at(&["spec", "rules"]).map(Node::items).unwrap_or_default().iter();
-    rules.flat_map(|rule| {
-        let to = rule.get("to").map(Node::items).unwrap_or_default();
+    policy.node.items_at(&["spec", "rules"]).iter().flat_map(|rule| {
+        let to = rule.items_at(&["to"]);
         let operations = to.iter().map(move |one| (rule, one.get("operation")));
         operations.chain(to.is_empty().then_some((rule, None)))
     })
@@ -54,49 +53,50 @@ fn mentions_hosts(policy: &Object) -> bool {
     })
 }
 
-/// Whether the pods of a Gateway follow a policy.
+/// Whether a policy applies to the pods of a Gateway.
 fn applies(catalog: &Catalog<'_>, policy: &Object, (namespace, name): (&str, &str)) -> bool {
-    let spec = policy.node.get("spec");
-    let of_spec = |key: &str| spec.and_then(|spec| spec.get(key));
-    let refs = of_spec("targetRefs").map(Node::items).unwrap_or_default().iter();
-    let mut refs = refs.chain(of_spec("targetRef")).peekable();
-    let own = policy.id.namespace.as_str();
-    if refs.peek().is_some() {
+    let home = policy.id.namespace.as_str();
+    if has_target_refs(policy) {
         let is_named = |one: &Node| {
             one.text_at(&["kind"]) == Some("Gateway") && one.text_at(&["name"]) == Some(name)
         };
-        return own == namespace && refs.any(is_named);
+        return home == namespace && target_refs(policy).any(is_named);
     }
-    let is = |object: &&Object| object.id.namespace == namespace && object.id.name == name;
-    let of_istio = catalog.of_kind(crate::kube::istio::GROUP, "Gateway").find(is);
-    // Pods of a Gateway of Istio are wherever its selector finds them, mostly in the root namespace.
-    if own != ROOT_NAMESPACE && own != namespace {
+    // The selector of an Istio Gateway finds pods in any namespace, mostly in the root namespace.
+    if home != ROOT_NAMESPACE && home != namespace {
         return false;
     }
-    let wanted = of_spec("selector").and_then(|selector| selector.get("matchLabels"));
-    let has = |key: &str, value: Option<&str>| match of_istio {
-        Some(one) => one.node.text_at(&["spec", "selector", key]) == value,
+    let is_it = |object: &&Object| object.id.namespace == namespace && object.id.name == name;
+    let istio_gateway = catalog.of_kind(crate::kube::istio::GROUP, "Gateway").find(is_it);
+    let has_label = |key: &str, value: Option<&str>| match istio_gateway {
+        Some(gateway) => gateway.node.text_at(&["spec", "selector", key]) == value,
         None => key == gateway::NAME_LABEL && value == Some(name),
     };
-    let wanted = wanted.map(Node::entries).unwrap_or_default();
-    wanted.iter().all(|(key, value)| has(&key.text, value.text()))
+    let labels = policy.node.at(&["spec", "selector", "matchLabels"]);
+    let labels = labels.map(Node::entries).unwrap_or_default();
+    labels.iter().all(|(key, value)| has_label(&key.text, value.text()))
 }
 
 /// The finding that a policy treats a preview host unlike the original one.
-fn finding(policy: &Object, (original, made): Pair<'_>, preview: &str) -> Option<Diagnostic> {
-    let host = fill(made, preview);
-    let (of_original, of_preview) = (says_of(policy, original), says_of(policy, &host));
-    let only = |these: &[Node], others: &[Node]| these.iter().any(|one| !others.contains(one));
-    let asks = match policy.node.text_at(&["spec", "action"]) {
+fn finding(
+    policy: &Object,
+    (original, template): HostPair<'_>,
+    preview: &str,
+) -> Option<Diagnostic> {
+    let denies = match policy.node.text_at(&["spec", "action"]) {
         Some("AUDIT") => return None,
         Some("DENY" | "CUSTOM") => true,
         _ => false,
     };
-    let (lacks, exceeds) = (only(&of_original, &of_preview), only(&of_preview, &of_original));
-    let opens = if asks { lacks } else { exceeds };
+    let host = fill(template, preview);
+    let (of_original, of_preview) = (rules_for(policy, original), rules_for(policy, &host));
+    let has_more = |these: &[Node], others: &[Node]| these.iter().any(|one| !others.contains(one));
+    let (lacks, exceeds) =
+        (has_more(&of_original, &of_preview), has_more(&of_preview, &of_original));
     if !lacks && !exceeds {
         return None;
     }
+    let opens = if denies { lacks } else { exceeds };
     let (code, does, than) = match opens {
         true => (&code::POLICY_UNLIKE, "lets pass", "stops"),
         false => (&code::POLICY_ELSEWHERE, "stops", "lets pass"),
@@ -105,40 +105,36 @@ fn finding(policy: &Object, (original, made): Pair<'_>, preview: &str) -> Option
         "{} {does} requests for preview hosts, such as `{host}`, that it {than} for `{original}`",
         policy.id
     );
-    let (_, behind) = made.rsplit_once("{preview}").unwrap_or(("", made));
-    let help = format!("wherever it lists a host for `{original}`, list `*{behind}` as well");
+    let (_, suffix) = template.rsplit_once("{preview}").unwrap_or(("", template));
+    let help = format!("wherever it lists a host for `{original}`, list `*{suffix}` as well");
     let label = "says nothing of preview hosts";
     Some(Diagnostic::new(code, message, help).at(policy.place(), label))
 }
 
-/// What a policy says of requests for a host, whatever else they are: the rules that hold, without their hosts.
-fn says_of(policy: &Object, host: &str) -> Vec<Node> {
-    let mut said = Vec::new();
+/// The rules that may match requests for a host, each without its hosts.
+fn rules_for(policy: &Object, host: &str) -> Vec<Node> {
+    let lists_host = |list: &Node| {
+        list.items().iter().filter_map(Node::text).any(|pattern| matches_host(pattern, host))
+    };
+    let mut rules = Vec::new();
     for (rule, operation) in operations(policy) {
         let mut operation = operation.cloned().unwrap_or_default();
-        let list = |node: Option<Node>| -> Option<bool> {
-            let node = node?;
-            let any = |one: &Node| one.text().is_some_and(|pattern| fits(pattern, host));
-            (!node.items().is_empty()).then(|| node.items().iter().any(any))
-        };
-        let (hosts, not) = (list(operation.remove("hosts")), list(operation.remove("notHosts")));
-        if hosts != Some(false) && not != Some(true) {
+        let hosts = operation.remove("hosts").filter(|list| !list.items().is_empty());
+        let not_hosts = operation.remove("notHosts");
+        if hosts.is_none_or(|list| lists_host(&list))
+            && !not_hosts.is_some_and(|list| lists_host(&list))
+        {
             let mut rest = rule.clone();
             rest.remove("to");
-            said.push(Node::list([operation, rest]));
+            rules.push(Node::list([operation, rest]));
         }
     }
-    said
+    rules
 }
 
-/// Whether a host fits what a policy lists, in whatever case.
-fn fits(pattern: &str, host: &str) -> bool {
+/// Whether a pattern of a policy matches a host. Case does not count.
+fn matches_host(pattern: &str, host: &str) -> bool {
     let (pattern, host) = (pattern.to_ascii_lowercase(), host.to_ascii_lowercase());
-    // Clients may write the port behind the host.
-    let pattern = pattern.strip_suffix(":*").unwrap_or(&pattern);
-    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
-        (Some(end), _) => host.ends_with(end),
-        (None, Some(beginning)) => host.starts_with(beginning),
-        (None, None) => pattern == host,
-    }
+    // `:*` allows for a port in the Host header.
+    matches_affix(pattern.strip_suffix(":*").unwrap_or(&pattern), &host)
 }

@@ -1,4 +1,5 @@
-//! Objects of OpenTelemetry's operator, which puts variables into the pods that it instruments. See
+//! Finds settings that lose the key in Instrumentations. OpenTelemetry's operator puts their variables into the pods that
+//! it instruments. See
 //! <https://github.com/open-telemetry/opentelemetry-operator/blob/main/docs/api/instrumentations.md>.
 
 use std::collections::BTreeSet;
@@ -10,9 +11,9 @@ use crate::yaml::Node;
 
 const GROUP: &str = "opentelemetry.io";
 const KIND: &str = "Instrumentation";
-/// Begins the annotation of pods and Namespaces that asks for a language's SDK.
+/// The prefix of annotations with which pods and Namespaces ask for the SDK of a language.
 const INJECT: &str = "instrumentation.opentelemetry.io/inject-";
-/// What the annotations call the languages, and where the object keeps their variables.
+/// The languages: their names in annotations, and the fields of the object with their variables.
 const LANGUAGES: [(&str, &str); 6] = [
     ("java", "java"),
     ("nodejs", "nodejs"),
@@ -22,7 +23,7 @@ const LANGUAGES: [(&str, &str); 6] = [
     ("sdk", ""),
 ];
 
-/// Notes every setting of such an object by which pods lose the key.
+/// Notes every setting of an Instrumentation that loses the key.
 pub(super) fn check<'a>(catalog: &Catalog<'a>, header: &str, lost: &mut Lost<'a>) {
     for object in catalog.of_kind(GROUP, KIND) {
         let users = users(catalog, object);
@@ -31,27 +32,27 @@ pub(super) fn check<'a>(catalog: &Catalog<'a>, header: &str, lost: &mut Lost<'a>
         }
         for (language, field) in LANGUAGES {
             let asks = |user: &&User<'_>| user.languages.contains(language);
-            let mine: Vec<&User<'_>> = users.iter().filter(asks).collect();
-            if mine.is_empty() && !users.is_empty() {
+            let of_language: Vec<&User<'_>> = users.iter().filter(asks).collect();
+            if of_language.is_empty() && !users.is_empty() {
                 continue;
             }
             let settings = settings(catalog, object, field);
             let passes_disabled = matches!(language, "java" | "python");
             for (rule, setting) in rules::lost(&settings, header, passes_disabled) {
-                // What a pod says itself the operator leaves alone.
-                let obey = mine.iter().filter(|user| !user.sets(catalog, rule.key));
-                let who: Vec<String> = obey.map(|user| user.workload.id.to_string()).collect();
-                if mine.is_empty() {
+                if of_language.is_empty() {
                     note(lost, rule, setting, "what it instruments".to_owned());
                 }
-                who.into_iter().for_each(|who| note(lost, rule, setting, who));
+                // The operator leaves variables alone that a container sets itself.
+                for user in of_language.iter().filter(|user| !user.sets(catalog, rule.key)) {
+                    note(lost, rule, setting, user.workload.id.to_string());
+                }
             }
         }
     }
 }
 
-/// What the operator tells programs of a language: the object's propagators, where its variables do not say
-/// them, and those of the language before those of all.
+/// The settings that the operator gives programs of a language. Later ones take precedence: the object's propagators,
+/// its variables for all languages, and those for the language.
 fn settings<'a>(catalog: &Catalog<'a>, object: &'a Object, field: &str) -> Settings<'a> {
     let mut settings = Settings::default();
     let Some(spec) = object.node.get("spec") else { return settings };
@@ -71,30 +72,30 @@ fn settings<'a>(catalog: &Catalog<'a>, object: &'a Object, field: &str) -> Setti
     settings
 }
 
-/// A workload whose pods such an object instruments.
+/// A workload whose pods an Instrumentation applies to.
 struct User<'a> {
     workload: &'a Object,
     languages: BTreeSet<&'static str>,
 }
 
 impl User<'_> {
-    /// Whether every container says this itself.
+    /// Whether every container sets this itself.
     fn sets(&self, catalog: &Catalog<'_>, key: &str) -> bool {
         let says = |container| {
             !Settings::of_container(catalog, self.workload, container).get(key).is_empty()
         };
-        containers(self.workload).all(says)
+        containers(self.workload).iter().all(says)
     }
 }
 
-/// The workloads whose pods, or whose Namespace, ask for this object.
+/// The workloads whose pods or Namespace ask for this object.
 fn users<'a>(catalog: &Catalog<'a>, object: &Object) -> Vec<User<'a>> {
     let stays = catalog.workloads().iter().filter(|one| one.support != Support::Passing);
     let user = |workload: &'a Object| {
         let of_pod = pod_annotations(&workload.node);
         let home = workload.id.namespace.as_str();
         let of_namespace =
-            catalog.namespace(home).and_then(|it| it.node.at(&["metadata", "annotations"]));
+            catalog.namespace(home).and_then(|one| one.node.at(&["metadata", "annotations"]));
         let asks = |language: &str| {
             let key = format!("{INJECT}{language}");
             let says = |annotations: Option<&'a Node>| annotations?.text_at(&[&key]);
@@ -108,7 +109,7 @@ fn users<'a>(catalog: &Catalog<'a>, object: &Object) -> Vec<User<'a>> {
     users.filter(|user| !user.languages.is_empty()).collect()
 }
 
-/// Whether the value of such an annotation means this object.
+/// Whether an annotation with this value, in the namespace `home`, names this object.
 fn names(value: &str, object: &Object, home: &str) -> bool {
     match value.split_once('/') {
         Some((namespace, name)) => object.id.namespace == namespace && object.id.name == name,

@@ -1,4 +1,4 @@
-//! Finds programs that are configured not to pass W3C baggage on. Behind them the key is lost, even if all routes are
+//! Warns of programs that are configured not to pass W3C baggage on. Behind them the key is lost, even if all routes are
 //! right.
 
 mod instrumentation;
@@ -14,10 +14,10 @@ use crate::spec::Config;
 use crate::yaml::Node;
 use rules::Rule;
 
-/// Settings that lose the key, by where they stand, and the programs that obey each.
+/// Settings that lose the key, by place and key of the rule, each with the programs that obey it.
 type Lost<'a> = BTreeMap<(Place, &'static str), (&'static Rule, Setting<'a>, Vec<String>)>;
 
-/// Warns of each setting once, however many programs obey it.
+/// Reports each setting once, however many programs obey it.
 pub(super) fn check(
     config: &Config,
     catalog: &Catalog<'_>,
@@ -34,22 +34,22 @@ pub(super) fn check(
         let name = container.text_at(&["name"]).unwrap_or_default();
         let passes = passes_disabled(&settings, workload, container);
         for (rule, setting) in rules::lost(&settings, &key.header, passes) {
-            let who = match setting.object {
+            let program = match setting.object {
                 Some(object) if object.id == workload.id => format!("container `{name}`"),
                 _ => format!("container `{name}` of {}", workload.id),
             };
-            note(&mut lost, rule, setting, who);
+            note(&mut lost, rule, setting, program);
         }
     }
     instrumentation::check(catalog, &key.header, &mut lost);
-    for (rule, setting, who) in lost.into_values() {
+    for (rule, setting, programs) in lost.into_values() {
         let Some(object) = setting.object else { continue };
         let message = format!(
             "{} sets `{}` {}: {} may not pass on the member `{}`",
             object.id,
             setting.name,
             rule.says,
-            first_of(5, ", ", &who),
+            first_of(5, ", ", &programs),
             key.baggage
         );
         report.push(
@@ -60,29 +60,28 @@ pub(super) fn check(
     of_previews(config, environments, report);
 }
 
-fn note<'a>(lost: &mut Lost<'a>, rule: &'static Rule, setting: &Setting<'a>, who: String) {
-    let entry = lost.entry((setting.place, rule.key));
-    let (.., all) = entry.or_insert_with(|| (rule, *setting, Vec::new()));
-    if !all.contains(&who) {
-        all.push(who);
+fn note<'a>(lost: &mut Lost<'a>, rule: &'static Rule, setting: &Setting<'a>, program: String) {
+    let noted = lost.entry((setting.place, rule.key));
+    let (.., programs) = noted.or_insert_with(|| (rule, *setting, Vec::new()));
+    if !programs.contains(&program) {
+        programs.push(program);
     }
 }
 
-/// The containers that may answer requests. Pods that come and go make none of a preview's.
+/// The containers of pods that stay, each with its workload. Pods of Jobs answer no requests.
 fn programs<'a>(catalog: &Catalog<'a>) -> impl Iterator<Item = (&'a Object, &'a Node)> {
     let stays = catalog.workloads().iter().filter(|one| one.support != Support::Passing);
     stays.flat_map(|workload| {
         let object: &'a Object = workload.object;
-        containers(object).map(move |container| (object, container))
+        containers(object).iter().map(move |container| (object, container))
     })
 }
 
-fn containers(workload: &Object) -> impl Iterator<Item = &Node> {
-    let pod = pod_spec(&workload.node);
-    pod.and_then(|pod| pod.get("containers")).map(Node::items).unwrap_or_default().iter()
+fn containers(workload: &Object) -> &[Node] {
+    pod_spec(&workload.node).map(|pod| pod.items_at(&["containers"])).unwrap_or_default()
 }
 
-/// Warns of what previews set themselves, once for all that set the same.
+/// Warns of settings in `env` of previews, once for all that set the same.
 fn of_previews(config: &Config, environments: &[Environment<'_>], report: &mut Report) {
     let key = &config.previews.spec.routing.key;
     for env in environments {
@@ -110,7 +109,8 @@ fn of_previews(config: &Config, environments: &[Environment<'_>], report: &mut R
     }
 }
 
-/// Whether a program is written in a language whose SDK passes baggage on though it is disabled.
+/// Whether a program is in Java or Python, going by its variables and command: their SDKs pass baggage on even if
+/// they are disabled.
 fn passes_disabled(settings: &Settings<'_>, workload: &Object, container: &Node) -> bool {
     const NAMES: [&str; 8] = [
         "JAVA_",
@@ -125,15 +125,14 @@ fn passes_disabled(settings: &Settings<'_>, workload: &Object, container: &Node)
     const PROGRAMS: [&str; 7] =
         ["java", "python", "python3", "opentelemetry-instrument", "gunicorn", "uvicorn", "flask"];
     let is_named = settings.names().any(|name| NAMES.iter().any(|begin| name.starts_with(begin)));
-    let words = ["command", "args"].into_iter();
-    let words = words.filter_map(|list| container.get(list)).flat_map(Node::items);
-    let mut programs = words.filter_map(|word| word.text()?.split_whitespace().next());
+    let arguments = ["command", "args"].into_iter().flat_map(|list| container.items_at(&[list]));
+    let mut programs = arguments.filter_map(|text| text.text()?.split_whitespace().next());
     let injected = pod_annotations(&workload.node).map(Node::entries).unwrap_or_default().iter();
     let is_injected = injected.filter(|(key, _)| {
         key.text.ends_with("opentelemetry.io/inject-java")
             || key.text.ends_with("opentelemetry.io/inject-python")
     });
     is_named
-        || programs.any(|word| PROGRAMS.contains(&word.rsplit('/').next().unwrap_or_default()))
+        || programs.any(|path| PROGRAMS.contains(&path.rsplit('/').next().unwrap_or_default()))
         || is_injected.filter_map(|(_, value)| value.text()).any(|value| value != "false")
 }

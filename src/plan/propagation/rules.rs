@@ -3,22 +3,22 @@
 
 use crate::model::{Setting, Settings};
 
-/// A setting, and when the baggage is lost with it.
+/// A setting, and the values with which it loses the baggage.
 #[derive(Debug)]
 pub(super) struct Rule {
-    /// The variable's name, as [`Settings`] knows it.
+    /// The name of the variable, as [`Settings`] has it.
     pub(super) key: &'static str,
     loses: Loses,
-    /// Settings that count in its place where all of them are there.
+    /// Settings that replace it if all of them are set.
     unless: &'static [&'static str],
-    /// Who obeys it.
+    /// The library that reads it.
     of: Library,
-    /// What it says, behind the name.
+    /// Its value, for messages.
     pub(super) says: &'static str,
-    /// The way out.
     pub(super) help: &'static str,
 }
 
+/// The values with which a setting loses the baggage.
 #[derive(Debug)]
 enum Loses {
     /// One of these is missing from the list.
@@ -81,11 +81,11 @@ pub(super) static RULES: &[Rule] = &[
     rule("MANAGEMENTTRACINGPROPAGATIONCONSUME", W3C, &[], Spring, TYPE, TYPE_HELP),
 ];
 
-/// The headers that Micrometer carries under their own names.
+/// The setting with the headers that Micrometer passes on under their own names.
 const REMOTE_FIELDS: &str = "MANAGEMENTTRACINGBAGGAGEREMOTEFIELDS";
 
-/// A row of the table. It has six parameters, as columns in one or two lines are read more easily than eight lines of
-/// named fields for each row.
+/// A row of the table. It has six parameters: columns in one or two lines are easier to read than eight lines of named
+/// fields for each row.
 const fn rule(
     key: &'static str,
     loses: Loses,
@@ -97,7 +97,7 @@ const fn rule(
     Rule { key, loses, unless, of, says, help }
 }
 
-/// Each rule that says of these settings that the baggage is lost, and the setting that does it.
+/// The rules by which these settings lose the baggage, each with its setting.
 pub(super) fn lost<'s, 'a>(
     settings: &'s Settings<'a>,
     header: &str,
@@ -109,21 +109,21 @@ pub(super) fn lost<'s, 'a>(
         let given = settings.get(rule.key);
         let carried = match rule.of {
             OpenTelemetryOfNode => passes_disabled,
-            // With the propagation of any type; not where tracing or baggage is off.
+            // Listed headers are passed on with every type of propagation, but not if tracing or baggage is off.
             Spring => is_listed && matches!(rule.loses, Without(_)),
             OpenTelemetry | Datadog => false,
         };
-        let is_beaten = !rule.unless.is_empty()
+        let is_replaced = !rule.unless.is_empty()
             && rule.unless.iter().all(|other| items(settings.get(other)).next().is_some());
-        // An empty list is none, and one that is not known is not judged.
+        // An empty list counts as absent, and an unknown one is not judged.
         let is_known =
             given.iter().all(|setting| setting.value.is_some()) && items(given).next().is_some();
-        let loses = is_known && !carried && !is_beaten && rule.loses(given);
+        let loses = is_known && !carried && !is_replaced && rule.loses(given);
         given.first().filter(|_| loses).map(|setting| (rule, setting))
     })
 }
 
-/// The items of lists, which are separated by commas.
+/// The items of comma-separated lists.
 fn items<'a>(settings: &[Setting<'a>]) -> impl Iterator<Item = &'a str> {
     let values = settings.iter().filter_map(|setting| setting.value);
     values.flat_map(|value| value.split(',')).map(str::trim).filter(|item| !item.is_empty())
@@ -131,7 +131,7 @@ fn items<'a>(settings: &[Setting<'a>]) -> impl Iterator<Item = &'a str> {
 
 impl Rule {
     fn loses(&self, settings: &[Setting<'_>]) -> bool {
-        // OpenTelemetry knows its propagators in lower case alone.
+        // OpenTelemetry knows its propagators only in lower case.
         let exact = self.of == OpenTelemetry;
         let has = |wanted: &&str| match exact {
             true => items(settings).any(|item| item == *wanted),

@@ -71,7 +71,7 @@ fn a_copied_set_that_names_more_pods_than_it_has_is_named() {
     for in_config_map in [false, true] {
         let named = run(peers, in_config_map, &json!({}), &json!({}));
         assert!(
-            named.says("pod-host", "`cart-1.cart`, `cart-2.cart`, which they have not in pr-1"),
+            named.says("pod-host", "`cart-1.cart`, `cart-2.cart`, which they do not have in pr-1"),
             "{}",
             named.words
         );

@@ -137,7 +137,7 @@ fn a_variable_of_a_service_that_a_preview_does_not_copy_is_named() {
     for text in ["$(RECO_SERVICE_PORT)", "$(RECO_PORT_8080_TCP_ADDR)", "$(RECO_SERVICE_PORT_HTTP)"]
     {
         let named = said(&json!({"args": [text]}), &none, &plain);
-        assert!(named.says("service-variable", "variables for Services"), "{}", named.words);
+        assert!(named.says("service-variable", "variables only for Services"), "{}", named.words);
     }
     for text in [
         "$(OTHER_SERVICE_HOST)",

@@ -1,79 +1,81 @@
-//! Copies that a patch gives another account: what they may call by it, and their originals may not.
+//! Compares what copies may call as the service account that a patch gives them with what their originals may call.
 
 use std::collections::BTreeSet;
 
-use super::super::callers::Pair;
-use super::super::evaluate::{Asks, Clauses, Followed, Identity};
+use super::super::callers::CallerPair;
+use super::super::evaluate::{Clauses, Identity, Requirements};
 use super::super::outcomes::{Witness, outcomes};
-use super::super::{TRUST, World, calls, original};
-use super::{Patched, field};
+use super::super::{Checker, TRUST, calls, originals};
+use super::{Patched, patch_field};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::Object;
-use crate::plan::policies::Estate;
+use crate::plan::policies::service_account;
 
-/// A copy with another account.
-pub(super) struct Renamed<'c, 'p, 'a> {
-    one: &'c Patched<'p, 'a>,
-    original: &'a Object,
+/// A copy that runs as another service account than its original.
+pub(super) struct AccountChange<'c, 'p, 'a> {
+    patched: &'c Patched<'p, 'a>,
     old: &'a str,
     new: &'c str,
 }
 
-/// The copies with other accounts, each once.
-pub(super) fn renamed<'c, 'p, 'a>(patched: &'c [Patched<'p, 'a>]) -> Vec<Renamed<'c, 'p, 'a>> {
+/// The copies with other service accounts, each once.
+pub(super) fn changes<'c, 'p, 'a>(
+    patched: &'c [Patched<'p, 'a>],
+) -> Vec<AccountChange<'c, 'p, 'a>> {
+    let changes = patched.iter().map(|patched| {
+        let old = service_account(&patched.original.node);
+        AccountChange { patched, old, new: service_account(&patched.body) }
+    });
     let mut known = BTreeSet::new();
-    let of_one = |one: &'c Patched<'p, 'a>| {
-        let original: &'a Object = one.copies.first()?.1.original;
-        let (old, new) = (Estate::account(&original.node), Estate::account(&one.body));
-        Some(Renamed { one, original, old, new }).filter(|_| old != new)
-    };
-    let all = patched.iter().filter_map(of_one);
-    all.filter(|one| known.insert((one.original.number, one.new))).collect()
+    changes
+        .filter(|one| one.old != one.new)
+        .filter(|one| known.insert((one.patched.original.number, one.new)))
+        .collect()
 }
 
-/// What is found first of each kind, for each copy and account.
+/// For each change, the first call that the copy may make and its original may not, and the first one of the reverse.
 pub(super) fn check<'p, 'a: 'p>(
-    world: &'p World<'p, 'a>,
-    renamed: &[Renamed<'_, '_, 'a>],
+    checker: &'p Checker<'p, 'a>,
+    changes: &[AccountChange<'_, '_, 'a>],
 ) -> Vec<Diagnostic> {
-    renamed.iter().flat_map(|one| of_one(world, one)).collect()
+    changes.iter().flat_map(|change| check_change(checker, change)).collect()
 }
 
-fn of_one<'p, 'a: 'p>(
-    world: &'p World<'p, 'a>,
-    &Renamed { one, original: caller, old, new }: &Renamed<'_, '_, 'a>,
+fn check_change<'p, 'a: 'p>(
+    checker: &'p Checker<'p, 'a>,
+    change: &AccountChange<'_, '_, 'a>,
 ) -> Vec<Diagnostic> {
+    let caller = change.patched.original;
+    let preview = checker.preview_of(caller).unwrap_or_default();
     let (mut widened, mut narrowed) = (None, None);
-    for workloads in world.groups() {
+    for workloads in checker.groups() {
         let mut others = workloads.into_iter().filter(|workload| workload.number != caller.number);
         let Some(called) = others.next() else { continue };
-        let followed = &world.followed[called.number];
-        let refused = &world.plan.policies.refused;
-        if followed.is_empty() || followed.iter().any(|one| refused.contains(&one.number)) {
+        let applied = &checker.applied[called.number];
+        if applied.is_empty() || checker.is_any_refused(applied) {
             continue;
         }
-        let before: Vec<Followed<'_>> = followed.iter().map(|policy| original(policy)).collect();
-        let now = world.with_siblings(followed);
-        let mut asks = Asks::default();
-        let [before, now] =
-            [before, now].map(|policies| Clauses::of(&policies, world.follower(), &mut asks));
-        let preview = world.preview_of(caller).unwrap_or_default();
-        let was = Some(Identity::new(TRUST, &caller.id.namespace, old));
-        let is = Some(Identity::new(TRUST, preview, new));
-        let outcomes = outcomes([&before, &now], &[Pair { was, is, own: None }], &asks);
+        let mut requirements = Requirements::default();
+        let [before, now] = [originals(applied), checker.with_siblings(applied)]
+            .map(|policies| Clauses::of(&policies, checker.enforcer(), &mut requirements));
+        let pair = CallerPair {
+            original: Some(Identity::new(TRUST, &caller.id.namespace, change.old)),
+            copy: Some(Identity::new(TRUST, preview, change.new)),
+            calls_itself: None,
+        };
+        let outcomes = outcomes([&before, &now], &[pair], &requirements);
         let Some(outcome) = outcomes.first() else { continue };
-        let told = |witness: &Witness<'_>| finding(world, one, [caller, called], new, witness);
-        widened = widened.or_else(|| outcome.widened.as_ref().and_then(told));
-        narrowed = narrowed.or_else(|| outcome.narrowed.as_ref().and_then(told));
+        let finding = |witness: &Witness<'_>| finding(checker, change, called, witness);
+        widened = widened.or_else(|| outcome.widened.as_ref().and_then(finding));
+        narrowed = narrowed.or_else(|| outcome.narrowed.as_ref().and_then(finding));
     }
     widened.into_iter().chain(narrowed).collect()
 }
 
 fn finding(
-    world: &World<'_, '_>,
-    one: &Patched<'_, '_>,
-    [caller, called]: [&Object; 2],
-    account: &str,
+    checker: &Checker<'_, '_>,
+    change: &AccountChange<'_, '_, '_>,
+    called: &Object,
     Witness { call, old, new }: &Witness<'_>,
 ) -> Option<Diagnostic> {
     let (code, can, cannot) = match new.is_allowed {
@@ -82,17 +84,18 @@ fn finding(
     };
     let policy = new.by.or(old.by)?;
     let message = format!(
-        "with the account `{account}` that a patch gives to its pods, the copy of {} {can} call {} ({}), and its original \
+        "with the account `{}` that a patch gives to its pods, the copy of {} {can} call {} ({}), and its original \
          {cannot}: by {}",
-        caller.id,
+        change.new,
+        change.patched.original.id,
         called.id,
-        calls::shown(call),
+        calls::describe(call),
         policy.id
     );
     let help = "leave the account of its pods as the original has it, or change the policy, for the baseline too";
-    let &(env, copy) = one.copies.first()?;
-    let field = field(world.plan, env, copy, |text| text.contains("serviceAccount"));
-    let place = world.plan.config.place(&field);
+    let &(env, copy) = change.patched.copies.first()?;
+    let field = patch_field(checker.plan, env, copy, |text| text.contains("serviceAccount"));
+    let place = checker.plan.config.place(&field);
     let finding = Diagnostic::new(code, message, help).field(field).at(place, "this patch");
     Some(finding.also(policy.place(), "decides by accounts"))
 }

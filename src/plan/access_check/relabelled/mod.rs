@@ -1,10 +1,12 @@
-//! Copies whose pods have other labels, or another account, than those of their originals. Policies select pods by labels, so a patch of
-//! these may take a copy out of what holds for its original, or make it one of those that a policy lets in.
+//! Checks copies whose patches change the labels of pods or the service account.
 //!
-//! Both are judged as if a pod of the baseline had the new labels, by the policies that the preview has: what is said
-//! in copies and additions means of previews what the originals mean of the baseline. An account is whom policies know a
-//! caller by, so a copy with that of another is held against its original. What a copy may do, or may be
-//! asked, and its original not, is an error; the opposite is a warning where it is about callers.
+//! Policies select pods by labels. So a patch may take a copy out of a policy that applies to its original, or make it a
+//! peer that a policy lets in. Such a copy is checked as if a pod of the baseline had the new labels: the copies and
+//! siblings of policies treat previews as their originals treat the baseline. A copy with another service account is
+//! compared with its original as a caller.
+//!
+//! If a copy may call, or be called, more than its original, that is an error. If less, it is a warning, and only calls
+//! through the mesh are checked.
 
 mod accounts;
 mod callers;
@@ -17,73 +19,74 @@ use std::sync::LazyLock;
 use rayon::prelude::*;
 use smallvec::SmallVec;
 
-use super::{World, is_enforced};
+use super::{Checker, NETWORK, is_enforced};
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::istio::ROOT_NAMESPACE;
 use crate::kube::{Object, kinds};
 use crate::model::{Catalog, pod_labels, selects};
 use crate::plan::Plan;
 use crate::plan::environment::{Body, Copied, Environment};
-use crate::plan::policies::names_targets;
+use crate::plan::policies::has_target_refs;
 use crate::yaml::Node;
 
 const AUTHORIZATION: (&str, &str) = (super::GROUP, super::KIND);
-const PEERS: (&str, &str) = ("security.istio.io", "PeerAuthentication");
-const TOKENS: (&str, &str) = ("security.istio.io", "RequestAuthentication");
-const NETWORK: (&str, &str) = ("networking.k8s.io", "NetworkPolicy");
+const PEER_AUTHENTICATION: (&str, &str) = ("security.istio.io", "PeerAuthentication");
+const REQUEST_AUTHENTICATION: (&str, &str) = ("security.istio.io", "RequestAuthentication");
 
-/// The kinds that are judged.
-const JUDGED: [(&str, &str); 4] = [AUTHORIZATION, PEERS, TOKENS, NETWORK];
+/// The kinds of policies that are checked.
+const CHECKED: [(&str, &str); 4] =
+    [AUTHORIZATION, PEER_AUTHENTICATION, REQUEST_AUTHENTICATION, NETWORK];
 
-/// A copy with other labels.
+/// A copy whose pods have other labels than those of its original.
 struct Relabelled<'p, 'a> {
     plan: &'p Plan<'a>,
     env: &'p Environment<'a>,
     copy: &'p Copied<'a>,
-    /// Of the original's pods.
+    /// The labels of the original's pods.
     old: Node,
-    /// Of the copy's.
+    /// The labels of the copy's pods.
     new: Node,
-    /// The policies of which the preview has a copy, by their numbers.
+    /// The numbers of the policies that the preview copies.
     policies: BTreeSet<usize>,
 }
 
-/// Reports what copies with other labels may do, or may be asked, and their originals not.
+/// Reports patches of labels and service accounts that change access.
 pub(super) fn check<'p, 'a>(
     plan: &'p Plan<'a>,
-    world: &LazyLock<World<'p, 'a>, impl FnOnce() -> World<'p, 'a>>,
+    checker: &LazyLock<Checker<'p, 'a>, impl FnOnce() -> Checker<'p, 'a>>,
     report: &mut Report,
 ) {
-    if !JUDGED.iter().any(|(group, kind)| plan.catalog.of_kind(group, kind).next().is_some()) {
+    if !CHECKED.iter().any(|(group, kind)| plan.catalog.of_kind(group, kind).next().is_some()) {
         return;
     }
     let patched = patched(plan);
-    let (found, renamed) = (relabelled(plan, &patched), accounts::renamed(&patched));
-    if found.is_empty() && renamed.is_empty() {
+    let (relabelled, account_changes) = (relabelled(plan, &patched), accounts::changes(&patched));
+    if relabelled.is_empty() && account_changes.is_empty() {
         return;
     }
-    let world: &World<'_, '_> = world;
-    // Previews that write the same patch are told once, at the first of them.
-    let mut said = BTreeSet::new();
-    let of_labels = found.iter().flat_map(|one| {
-        let of_callers = callers::check(world, one);
-        of_callers.into_iter().chain(proxies::check(one)).chain(connections::check(world, one))
+    let checker: &Checker<'_, '_> = checker;
+    let of_labels = relabelled.iter().flat_map(|copy| {
+        let of_callers = callers::check(checker, copy).into_iter();
+        of_callers.chain(proxies::check(copy)).chain(connections::check(checker, copy))
     });
-    let all = of_labels.chain(accounts::check(world, &renamed));
-    report.extend(all.filter(|one| said.insert((one.code.id, one.message.clone()))));
+    let findings = of_labels.chain(accounts::check(checker, &account_changes));
+    // A finding that repeats for many previews is reported once, at the first of them.
+    let mut reported = BTreeSet::new();
+    report.extend(findings.filter(|one| reported.insert((one.code.id, one.message.clone()))));
 }
 
-/// Copies of one original, each with its preview, in the order in which these are written.
+/// Copies of one original, each with its preview, in the order of previews.yaml.
 type Copies<'p, 'a> = Vec<(&'p Environment<'a>, &'p Copied<'a>)>;
 
-/// Copies that have the same patches.
+/// Copies of one original with the same patches.
 struct Patched<'p, 'a> {
+    original: &'a Object,
     copies: Copies<'p, 'a>,
-    /// What the first of them is.
+    /// The body of the first copy.
     body: Node,
 }
 
-/// The patched workloads. What patches make of an original is found once, however many previews write them.
+/// The patched workloads. Patches are applied once, however many previews share them.
 fn patched<'p, 'a>(plan: &'p Plan<'a>) -> Vec<Patched<'p, 'a>> {
     let mut all: BTreeMap<(usize, SmallVec<[&str; 4]>), Copies<'p, 'a>> = BTreeMap::new();
     for env in &plan.environments {
@@ -97,26 +100,29 @@ fn patched<'p, 'a>(plan: &'p Plan<'a>) -> Vec<Patched<'p, 'a>> {
         }
     }
     let all: Vec<_> = all.into_values().collect();
-    let made = all.into_par_iter().filter_map(|mut copies| {
+    let patched = all.into_par_iter().filter_map(|mut copies| {
         copies.sort_by_key(|(env, _)| env.index);
-        let body = copies.first()?.1.node().into_owned();
-        Some(Patched { copies, body })
+        let &(_, first) = copies.first()?;
+        Some(Patched { original: first.original, copies, body: first.node().into_owned() })
     });
-    made.collect()
+    patched.collect()
 }
 
-/// The copies with other labels, each once for the same policies.
+/// The copies with other labels. Of several with the same labels and policies, only the first.
 fn relabelled<'p, 'a>(plan: &'p Plan<'a>, patched: &[Patched<'p, 'a>]) -> Vec<Relabelled<'p, 'a>> {
+    let labels = |body: &Node| pod_labels(body).cloned().unwrap_or_default();
     let mut all = Vec::new();
-    for Patched { copies, body } in patched {
-        let labels = |body: &Node| pod_labels(body).cloned().unwrap_or_default();
-        let original = copies.first().map(|(_, copy)| copy.original);
-        let (old, new) = (original.map(|one| labels(&one.node)).unwrap_or_default(), labels(body));
-        if old != new {
-            all.extend(
-                copies.iter().map(|(env, copy)| Relabelled::of(plan, env, copy, &old, &new)),
-            );
+    for Patched { original, copies, body } in patched {
+        let (old, new) = (labels(&original.node), labels(body));
+        if old == new {
+            continue;
         }
+        all.extend(copies.iter().map(|&(env, copy)| {
+            let copied = env.copies.iter().map(|copy| copy.original);
+            let policies = copied.filter(|object| is_checked(object)).map(|policy| policy.number);
+            let (old, new) = (old.clone(), new.clone());
+            Relabelled { plan, env, copy, old, new, policies: policies.collect() }
+        }));
     }
     all.sort_by_key(|one| (one.env.index, one.original().number));
     let mut known = BTreeSet::new();
@@ -129,20 +135,7 @@ fn relabelled<'p, 'a>(plan: &'p Plan<'a>, patched: &[Patched<'p, 'a>]) -> Vec<Re
     all
 }
 
-impl<'p, 'a> Relabelled<'p, 'a> {
-    fn of(
-        plan: &'p Plan<'a>,
-        env: &'p Environment<'a>,
-        copy: &'p Copied<'a>,
-        old: &Node,
-        new: &Node,
-    ) -> Self {
-        let originals = env.copies.iter().map(|copy| copy.original);
-        let policies = originals.filter(|object| is_judged(object));
-        let policies = policies.map(|policy| policy.number).collect();
-        Self { plan, env, copy, old: old.clone(), new: new.clone(), policies }
-    }
-
+impl<'a> Relabelled<'_, 'a> {
     fn catalog(&self) -> &'a Catalog<'a> {
         self.plan.catalog
     }
@@ -156,48 +149,45 @@ impl<'p, 'a> Relabelled<'p, 'a> {
         &self.original().id.namespace
     }
 
-    /// The policies of a kind that the pods of the original follow by their labels.
-    fn followed(&self, (group, kind): (&'a str, &'a str), selector: &'a str) -> Vec<&'a Object> {
-        let is_near = |policy: &Object| policy.id.namespace == self.home() || is_of_root(policy);
-        self.selecting((group, kind), selector, &self.old, &is_near)
+    /// The policies of a kind that apply to the original.
+    fn applied(&self, kind: (&'a str, &'a str)) -> Vec<&'a Object> {
+        let is_near =
+            |policy: &Object| policy.id.namespace == self.home() || is_in_root_namespace(policy);
+        self.selecting(kind, &self.old, &is_near)
     }
 
-    /// Those that the pods of the copy follow: of the namespace, those that the preview has a copy of.
-    fn followed_by_copy(
-        &self,
-        (group, kind): (&'a str, &'a str),
-        selector: &'a str,
-    ) -> Vec<&'a Object> {
-        let is_there = |policy: &Object| match policy.id.namespace == self.home() {
+    /// The policies of a kind that apply to the copy, each by its original. The preview has copies of some.
+    fn applied_to_copy(&self, kind: (&'a str, &'a str)) -> Vec<&'a Object> {
+        let is_near = |policy: &Object| match policy.id.namespace == self.home() {
             true => self.policies.contains(&policy.number),
-            false => is_of_root(policy),
+            false => is_in_root_namespace(policy),
         };
-        self.selecting((group, kind), selector, &self.new, &is_there)
+        self.selecting(kind, &self.new, &is_near)
     }
 
     fn selecting(
         &self,
         (group, kind): (&'a str, &'a str),
-        selector: &str,
         labels: &Node,
-        is_there: &dyn Fn(&Object) -> bool,
+        is_near: &dyn Fn(&Object) -> bool,
     ) -> Vec<&'a Object> {
-        let all = self.catalog().of_kind(group, kind);
-        let holds = |policy: &&Object| {
-            is_there(policy)
+        let selector = if (group, kind) == NETWORK { "podSelector" } else { "selector" };
+        let applies = |policy: &&Object| {
+            is_near(policy)
                 && is_enforced(policy)
-                && !names_targets(policy)
+                && !has_target_refs(policy)
                 && selects(policy.node.at(&["spec", selector]), Some(labels))
         };
-        all.filter(holds).collect()
+        self.catalog().of_kind(group, kind).filter(applies).collect()
     }
 
-    /// The finding that the copy may do or be asked something, or not, unlike its original, because of a policy.
-    fn finding(&self, is_wider: bool, gain: &str, policy: &Object) -> Diagnostic {
+    /// The finding that the copy has more access than its original, or less, by a policy. `difference` completes the
+    /// sentence "the copy ...".
+    fn finding(&self, is_wider: bool, difference: &str, policy: &Object) -> Diagnostic {
         let id = &self.original().id;
         let code = if is_wider { &code::ACCESS_WIDENED } else { &code::ACCESS_NARROWED };
         let message = format!(
-            "with the labels that a patch gives to its pods, the copy of {id} {gain}: by {}",
+            "with the labels that a patch gives to its pods, the copy of {id} {difference}: by {}",
             policy.id
         );
         let changed: Vec<String> = self.changed().map(|label| format!("`{label}`")).collect();
@@ -206,7 +196,7 @@ impl<'p, 'a> Relabelled<'p, 'a> {
             first_of(5, ", ", changed)
         );
         let mentions = |text: &str| self.changed().any(|label| text.contains(label));
-        let field = field(self.plan, self.env, self.copy, mentions);
+        let field = patch_field(self.plan, self.env, self.copy, mentions);
         let place = self.plan.config.place(&field);
         let finding = Diagnostic::new(code, message, help).field(field).at(place, "this patch");
         finding.also(policy.place(), "decides by the labels of pods")
@@ -221,8 +211,8 @@ impl<'p, 'a> Relabelled<'p, 'a> {
     }
 }
 
-/// Where the patch of a copy stands that changes something: the last one that mentions it.
-fn field(
+/// The field of the last patch of a copy whose text passes `mentions`.
+fn patch_field(
     plan: &Plan<'_>,
     env: &Environment<'_>,
     copy: &Copied<'_>,
@@ -235,21 +225,20 @@ fn field(
     let mut patches = owners.flat_map(|(at, service)| {
         service.patches.iter().enumerate().map(move |(index, patch)| (at, index, patch))
     });
-    let found = patches.rfind(|(.., patch)| mentions(&patch.patch));
-    let (service, patch) = found.map_or((0, 0), |(service, patch, _)| (service, patch));
+    let last = patches.rfind(|(.., patch)| mentions(&patch.patch));
+    let (service, patch) = last.map_or((0, 0), |(service, patch, _)| (service, patch));
     format!("spec.previews[{}].services[{service}].patches[{patch}].patch", env.index)
 }
 
-fn is_judged(object: &Object) -> bool {
-    JUDGED.iter().any(|(group, kind)| object.is(group, kind))
+fn is_checked(object: &Object) -> bool {
+    CHECKED.iter().any(|(group, kind)| object.is(group, kind))
 }
 
-/// Whether a policy is among some.
-fn contains(some: &[&Object], policy: &Object) -> bool {
-    some.iter().any(|one| one.number == policy.number)
+fn contains(policies: &[&Object], policy: &Object) -> bool {
+    policies.iter().any(|one| one.number == policy.number)
 }
 
-/// Whether a policy of Istio holds in all namespaces.
-fn is_of_root(policy: &Object) -> bool {
+/// Whether a policy of Istio applies in all namespaces.
+fn is_in_root_namespace(policy: &Object) -> bool {
     policy.id.namespace == ROOT_NAMESPACE && policy.id.group == super::GROUP
 }

@@ -1,14 +1,14 @@
-//! Annotations and labels that something in a cluster acts on: they choose sidecars and their images, identities,
-//! networks, volumes and sandboxes.
+//! Recognizes annotations and labels that something in a cluster acts on: they choose sidecars and their images,
+//! identities, networks, volumes and sandboxes.
 //!
-//! A team's own annotations have names that nobody here knows, so a list of harmless ones is impossible. Instead it
-//! goes by domain, with the few names of each domain that are only notes to people; then by words in a name, and by
-//! values that are images.
+//! Teams have annotations of their own, so there is no list of all harmless ones. An annotation counts as read because
+//! of its domain, unless it is among the notes for people of this domain, because of a word in its name, or because its
+//! value is an image.
 
 use crate::model::looks_like_image;
 
-/// Domains whose controllers, injectors and runtimes read annotations or labels; their subdomains count.
-const READ: &[&str] = &[
+/// Domains whose controllers, injectors and runtimes read annotations or labels. Subdomains count too.
+const READ_DOMAINS: &[&str] = &[
     "1password.com",
     "1password.io",
     "aks.io",
@@ -97,7 +97,7 @@ const READ: &[&str] = &[
     "x-k8s.io",
 ];
 
-/// Notes to people and tools within these domains.
+/// Prefixes within these domains that are only notes for people and tools.
 const NOTES: &[&str] = &[
     "app.kubernetes.io/",
     "kubectl.kubernetes.io/",
@@ -107,8 +107,8 @@ const NOTES: &[&str] = &[
     "internal.config.kubernetes.io/",
 ];
 
-/// Words in the name of an annotation that choose something, whoever reads it.
-const WORDS: &[&str] = &[
+/// Words in the name of an annotation that suggest that it chooses something, in any domain.
+const TELLING_WORDS: &[&str] = &[
     "apparmor",
     "capabilit",
     "credential",
@@ -133,38 +133,38 @@ const WORDS: &[&str] = &[
     "volume",
 ];
 
-/// Words that name an injector, wherever in a key they stand: `injector.tumblr.com/request`.
-const INJECTORS: &[&str] = &["inject", "sidecar", "podidbinding"];
+/// Words anywhere in a key that suggest an injector: `injector.tumblr.com/request`.
+const INJECTOR_WORDS: &[&str] = &["inject", "sidecar", "podidbinding"];
 
-/// Whether someone may act on an annotation with one of these values.
+/// Whether something may act on an annotation with one of these values.
 pub(super) fn is_read(key: &str, values: &[&str]) -> bool {
     let name = key.rsplit('/').next().unwrap_or(key).to_ascii_lowercase();
-    // `dev.gvisor.internal…`, `io.kubernetes.cri-o…`: runtimes write domains backwards.
-    let is_backwards =
+    // Container runtimes reverse the domain: `dev.gvisor.internal…`, `io.kubernetes.cri-o…`.
+    let is_reversed =
         ["io.", "dev.", "com.", "org.", "run."].iter().any(|top| key.starts_with(top));
-    of_cluster(key)
-        || is_of_injector(key)
-        || !key.contains('/') && is_backwards
-        || WORDS.iter().any(|word| name.contains(word)) && !is_note(key)
+    has_read_domain(key)
+        || names_injector(key)
+        || !key.contains('/') && is_reversed
+        || TELLING_WORDS.iter().any(|word| name.contains(word)) && !is_note(key)
         || values.iter().any(|value| looks_like_image(value))
 }
 
-/// Whether someone may act on a label. By those of Grafana its sidecar finds dashboards and data sources.
+/// Whether something may act on a label. Grafana's sidecar finds dashboards and data sources by labels without a domain.
 pub(super) fn is_read_label(key: &str) -> bool {
-    of_cluster(key) || is_of_injector(key) || key.starts_with("grafana_")
+    has_read_domain(key) || names_injector(key) || key.starts_with("grafana_")
 }
 
-fn is_of_injector(key: &str) -> bool {
+fn names_injector(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    INJECTORS.iter().any(|word| key.contains(word))
+    INJECTOR_WORDS.iter().any(|word| key.contains(word))
 }
 
-fn of_cluster(key: &str) -> bool {
+fn has_read_domain(key: &str) -> bool {
     let Some((domain, _)) = key.split_once('/') else { return false };
     let is_in = |read: &str| {
         domain.strip_suffix(read).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
-    READ.iter().any(|read| is_in(read)) && !is_note(key)
+    READ_DOMAINS.iter().any(|read| is_in(read)) && !is_note(key)
 }
 
 fn is_note(key: &str) -> bool {
@@ -193,7 +193,7 @@ mod tests {
         ] {
             assert!(is_read(read, &["x"]), "{read}");
         }
-        for own in [
+        for harmless in [
             "example.com/team",
             "prometheus.io/scrape",
             "checksum/config",
@@ -201,7 +201,7 @@ mod tests {
             "kubectl.kubernetes.io/default-container",
             "notistio.io/x",
         ] {
-            assert!(!is_read(own, &["true"]), "{own}");
+            assert!(!is_read(harmless, &["true"]), "{harmless}");
         }
         assert!(is_read("example.com/x", &["ghcr.io/other/agent:1"]));
         assert!(is_read_label("istio.io/dataplane-mode"));

@@ -1,4 +1,4 @@
-//! Compares two trees by a rule of the table.
+//! Compares two bodies of an object by the rules of [`table`](super::table).
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -8,106 +8,107 @@ use crate::kube::meta;
 use crate::model::pod_spec;
 use crate::yaml::{Data, Node};
 
-/// What may differ at a place of an object without a word.
+/// What a patch may change in a value. Every other difference is reported.
 #[derive(Debug)]
 pub(super) enum Rule {
     /// Everything.
     Any,
     /// Nothing.
     Nothing,
-    /// Text, but for what an injector replaces by a secret.
+    /// Text, except what an injector replaces by a secret.
     Text,
-    /// What this rule says, and that it is no longer there.
-    Less(&'static Rule),
-    /// A boolean may become what `restricts`; where it is absent it is as good as the `default`.
+    /// What this rule allows, and to remove the value.
+    Removable(&'static Rule),
+    /// A boolean may become the value that `restricts`. `default` is its value while it is absent.
     Flag { restricts: bool, default: bool },
-    /// A value may become one of these, or go.
-    Unless(&'static [&'static str]),
-    /// A user or group may become one that is not root, where none is chosen or root is.
+    /// The value may become one of these, or be removed.
+    OneOf(&'static [&'static str]),
+    /// A user or group may become one other than root, if it was absent or root.
     NotRoot,
-    /// A seccomp or AppArmor profile may become the runtime's default, where it confines no less.
+    /// A seccomp or AppArmor profile may become the runtime's default, unless the old one confines more.
     Profile,
-    /// A field of a container's security context by this rule; where it is absent, the pod's counts.
-    OrOfPod(&'static str, &'static Rule),
-    /// Quantities of what every node has; not devices, whose names have a slash.
+    /// A field of a container's security context, by this rule. If it is absent, the pod's value counts.
+    DefaultsToPod(&'static str, &'static Rule),
+    /// Quantities of resources that every node has. Those of devices have a slash in their names.
     Quantities,
-    /// A list of words to which some may be added.
-    More,
-    /// Fields of a mapping; `*` is any other.
+    /// A list of words: some may be added.
+    AddOnly,
+    /// Fields of a mapping, each by its rule. `*` stands for all fields that are not listed.
     Fields(&'static [(&'static str, Rule)]),
-    /// The spec of a Service: these fields, and what no copy keeps.
+    /// The spec of a Service: these fields, and all that no copy keeps.
     Service(&'static [(&'static str, Rule)]),
-    /// Items of a list that are known by this key.
+    /// Items of a list, matched by the value of this key.
     Items(&'static str, &'static Rule),
-    /// Items of a list that are known by their value.
+    /// Items of a list, matched by their whole values.
     Set(&'static Rule),
-    /// Items of a list that are known by their index.
+    /// Items of a list, matched by their index.
     Sequence(&'static Rule),
-    /// Containers: a new one is named, and one that goes.
+    /// Containers, matched by name. One that is added or removed is reported as a whole.
     Containers(&'static Rule),
-    /// Where a volume is mounted: one that holds nothing of others may be mounted anywhere.
+    /// An item of `volumeMounts`. A volume without content from elsewhere may be mounted anywhere.
     Mount,
-    /// A pod spec: these fields, and the account, which has two spellings.
+    /// A pod spec: these fields, and the service account, which has two fields.
     Pod(&'static [(&'static str, Rule)]),
-    /// Labels, but for those that someone acts on, or selects by; `all` of them, or those that copies keep.
+    /// Labels, except those that a controller reads or a policy selects by. Those that no copy keeps may change, unless
+    /// `all` are kept.
     Labels { all: bool },
-    /// Annotations, but for those that someone acts on; `all` of them, or those that copies keep.
+    /// Annotations, except those that a controller reads. `all` as for labels.
     Annotations { all: bool },
 }
 
 /// A step from a node to one below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step<'n> {
-    /// The value of a key.
+    /// To the value of a key.
     Key(&'n str),
-    /// Of the items with this value of this key, the one of this index.
+    /// To an item of a list by its key, the value of the key, and its index among items with the same value.
     Item(&'static str, &'n str, usize),
-    /// The item of this index.
+    /// To the item with this index.
     Index(usize),
 }
 
-/// A difference that is named.
+/// A difference to report.
 #[derive(Debug)]
 pub(crate) struct Change<'n> {
-    /// Where it is.
     pub(crate) path: Vec<Step<'n>>,
-    /// What was there before; none where nothing was.
+    /// The value before the patches; `None` if it was absent.
     pub(crate) old: Option<&'n Node>,
-    /// What is there now.
+    /// The value after the patches; `None` if it is absent.
     pub(crate) new: Option<&'n Node>,
 }
 
-/// The value behind a path, as far as it leads through keys: an item that is known by its value alone
-/// is in its list.
+/// The value at a path. The path ends at the list if an item has no key: its index differs from body to body.
 pub(crate) fn find<'n>(node: &'n Node, path: &[Step<'_>]) -> Option<&'n Node> {
-    let mut found = node;
+    let mut value = node;
     for step in path {
-        found = match *step {
-            Step::Key(key) => found.get(key)?,
-            Step::Item(key, value, nth) => {
-                let is = |item: &&Node| item.text_at(&[key]).unwrap_or_default() == value;
-                found.items().iter().filter(is).nth(nth)?
+        value = match *step {
+            Step::Key(key) => value.get(key)?,
+            Step::Item(key, text, nth) => {
+                let is_it = |item: &&Node| item.text_at(&[key]).unwrap_or_default() == text;
+                value.items().iter().filter(is_it).nth(nth)?
             }
-            Step::Index(_) => return Some(found),
+            Step::Index(_) => return Some(value),
         };
     }
-    Some(found)
+    Some(value)
 }
 
-/// A comparison under way.
+/// A comparison in progress.
 pub(super) struct Comparison<'n, 'l> {
     labels: &'l PolicyLabels<'l>,
-    /// The volumes of the new pod.
+    /// The volumes of the pod after the patches.
     volumes: &'n [Node],
-    /// Those of them that hold nothing of others.
+    /// The names of those without content from elsewhere.
     plain_volumes: OnceCell<BTreeSet<&'n str>>,
-    /// The security contexts of the pod before and after.
-    pod_security: [Side<'n>; 2],
+    /// The security context of the pod, before and after.
+    pod_security: [Value<'n>; 2],
+    /// The path to the values that are compared.
     path: Vec<Step<'n>>,
-    pub(super) found: Vec<Change<'n>>,
+    pub(super) changes: Vec<Change<'n>>,
 }
 
-type Side<'n> = Option<&'n Node>;
+/// A value; `None` if it is absent.
+type Value<'n> = Option<&'n Node>;
 
 impl<'n, 'l> Comparison<'n, 'l> {
     pub(super) fn new(labels: &'l PolicyLabels<'l>, before: &'n Node, after: &'n Node) -> Self {
@@ -119,39 +120,39 @@ impl<'n, 'l> Comparison<'n, 'l> {
             plain_volumes: OnceCell::new(),
             pod_security,
             path: Vec::new(),
-            found: Vec::new(),
+            changes: Vec::new(),
         }
     }
 
-    /// Names what differs although the rule does not allow it.
-    pub(super) fn compare(&mut self, rule: &'static Rule, old: Side<'n>, new: Side<'n>) {
+    /// Reports the differences that a rule does not allow.
+    pub(super) fn compare(&mut self, rule: &'static Rule, old: Value<'n>, new: Value<'n>) {
         let (old, new) = (present(old), present(new));
         if old == new {
             return;
         }
         match rule {
             Rule::Any => {}
-            Rule::Nothing => self.nothing(old, new),
+            Rule::Nothing => self.report_parts(old, new),
             Rule::Text => {
                 if new.and_then(Node::text).is_some_and(injected::is_replaced) {
-                    self.name(old, new);
+                    self.report(old, new);
                 }
             }
-            Rule::Less(_) if new.is_none() => {}
-            Rule::Less(rule) => self.compare(rule, old, new),
+            Rule::Removable(_) if new.is_none() => {}
+            Rule::Removable(rule) => self.compare(rule, old, new),
             Rule::Flag { restricts, default } => self.flag(*restricts, *default, old, new),
-            Rule::Unless(words) => {
+            Rule::OneOf(words) => {
                 if new.is_some_and(|new| !new.text().is_some_and(|text| words.contains(&text))) {
-                    self.nothing(old, new);
+                    self.report_parts(old, new);
                 }
             }
             Rule::NotRoot => self.not_root(old, new),
             Rule::Profile => self.profile(old, new),
-            Rule::OrOfPod(key, rule) => {
+            Rule::DefaultsToPod(key, rule) => {
                 let [of_old, of_new] = self.pod_security.map(|pod| pod?.get(key));
                 self.compare(rule, old.or(of_old), new.or(of_new));
             }
-            Rule::More => self.more(old, new),
+            Rule::AddOnly => self.more(old, new),
             Rule::Set(rule) => self.set(rule, old, new),
             Rule::Sequence(rule) => self.sequence(rule, old, new),
             Rule::Items(key, rule) => self.items(key, rule, false, old, new),
@@ -169,7 +170,7 @@ impl<'n, 'l> Comparison<'n, 'l> {
                 })
             }
             Rule::Quantities => self.fields(old, new, |key| match key.contains('/') {
-                true => &Rule::Less(&Rule::Nothing),
+                true => &Rule::Removable(&Rule::Nothing),
                 false => &Rule::Any,
             }),
             Rule::Labels { all } => self.labels(*all, old, new),
@@ -177,42 +178,42 @@ impl<'n, 'l> Comparison<'n, 'l> {
         }
     }
 
-    fn name(&mut self, old: Side<'n>, new: Side<'n>) {
-        self.found.push(Change { path: self.path.clone(), old, new });
+    fn report(&mut self, old: Value<'n>, new: Value<'n>) {
+        self.changes.push(Change { path: self.path.clone(), old, new });
     }
 
     /// Compares what is below a step.
-    fn below(&mut self, step: Step<'n>, rule: &'static Rule, old: Side<'n>, new: Side<'n>) {
+    fn below(&mut self, step: Step<'n>, rule: &'static Rule, old: Value<'n>, new: Value<'n>) {
         self.path.push(step);
         self.compare(rule, old, new);
         self.path.pop();
     }
 
-    /// Names the smallest parts that differ.
-    fn nothing(&mut self, old: Side<'n>, new: Side<'n>) {
+    /// Reports the smallest parts that differ.
+    fn report_parts(&mut self, old: Value<'n>, new: Value<'n>) {
         match (old, new) {
             (Some(Node { data: Data::Map(_), .. }), Some(Node { data: Data::Map(_), .. })) => {
                 self.fields(old, new, |_| &Rule::Nothing);
             }
             (Some(Node { data: Data::List(_), .. }), Some(Node { data: Data::List(_), .. })) => {
-                let named = self.found.len();
+                let reported = self.changes.len();
                 self.set(&Rule::Nothing, old, new);
-                if self.found.len() == named {
-                    // The same items in another order.
-                    self.name(old, new);
+                if self.changes.len() == reported {
+                    // The items are the same, in another order.
+                    self.report(old, new);
                 }
             }
-            _ => self.name(old, new),
+            _ => self.report(old, new),
         }
     }
 
-    fn fields(&mut self, old: Side<'n>, new: Side<'n>, rule: impl Fn(&str) -> &'static Rule) {
-        let is_map = |side: Side<'_>| side.is_none_or(|node| matches!(node.data, Data::Map(_)));
+    fn fields(&mut self, old: Value<'n>, new: Value<'n>, rule: impl Fn(&str) -> &'static Rule) {
+        let is_map = |value: Value<'_>| value.is_none_or(|node| matches!(node.data, Data::Map(_)));
         if !is_map(old) || !is_map(new) {
-            return self.name(old, new);
+            return self.report(old, new);
         }
-        let [old, new] = [old, new].map(|side| side.map(Node::entries).unwrap_or_default());
-        // Mostly the keys stay as they are.
+        let [old, new] = [old, new].map(|value| value.map(Node::entries).unwrap_or_default());
+        // The usual case: the keys stay the same.
         if old.len() == new.len() && old.iter().zip(new).all(|((a, _), (b, _))| a.text == b.text) {
             for ((key, before), (_, after)) in old.iter().zip(new) {
                 let key = key.text.as_str();
@@ -224,22 +225,23 @@ impl<'n, 'l> Comparison<'n, 'l> {
             old.iter().map(|(key, value)| (key.text.as_str(), value)).collect();
         for (key, value) in new {
             let key = key.text.as_str();
-            let found = before.remove(key);
-            self.below(Step::Key(key), rule(key), found, Some(value));
+            let old = before.remove(key);
+            self.below(Step::Key(key), rule(key), old, Some(value));
         }
         for (key, value) in before {
             self.below(Step::Key(key), rule(key), Some(value), None);
         }
     }
 
-    /// The two lists, where both are lists or absent; otherwise the difference is named.
-    fn lists(&mut self, old: Side<'n>, new: Side<'n>) -> Option<[&'n [Node]; 2]> {
-        let is_list = |side: Side<'_>| side.is_none_or(|node| matches!(node.data, Data::List(_)));
+    /// The items of two lists; none for an absent list. If one value is no list, the difference is reported.
+    fn lists(&mut self, old: Value<'n>, new: Value<'n>) -> Option<[&'n [Node]; 2]> {
+        let is_list =
+            |value: Value<'_>| value.is_none_or(|node| matches!(node.data, Data::List(_)));
         if !is_list(old) || !is_list(new) {
-            self.name(old, new);
+            self.report(old, new);
             return None;
         }
-        Some([old, new].map(|side| side.map(Node::items).unwrap_or_default()))
+        Some([old, new].map(|value| value.map(Node::items).unwrap_or_default()))
     }
 
     fn items(
@@ -247,12 +249,12 @@ impl<'n, 'l> Comparison<'n, 'l> {
         key: &'static str,
         rule: &'static Rule,
         are_containers: bool,
-        old: Side<'n>,
-        new: Side<'n>,
+        old: Value<'n>,
+        new: Value<'n>,
     ) {
         let Some([old, new]) = self.lists(old, new) else { return };
         let value = |item: &'n Node| item.text_at(&[key]).unwrap_or_default();
-        // A list may hold a key twice.
+        // Several items may have the same value of the key.
         let mut before: BTreeMap<&str, VecDeque<(usize, &Node)>> = BTreeMap::new();
         for item in old {
             let same = before.entry(value(item)).or_default();
@@ -263,22 +265,22 @@ impl<'n, 'l> Comparison<'n, 'l> {
             let nth = seen.entry(value(item)).or_default();
             let step = Step::Item(key, value(item), *nth);
             *nth += 1;
-            let found = before.get_mut(value(item)).and_then(VecDeque::pop_front);
-            if found.is_none() && are_containers {
+            let old = before.get_mut(value(item)).and_then(VecDeque::pop_front);
+            if old.is_none() && are_containers {
                 self.path.push(step);
-                self.name(None, Some(item));
+                self.report(None, Some(item));
                 self.path.pop();
             }
-            self.below(step, rule, found.map(|(_, item)| item), Some(item));
+            self.below(step, rule, old.map(|(_, item)| item), Some(item));
         }
         for (nth, item) in before.into_values().flatten() {
-            // Whatever a container was for, it is no longer there: one word for all of it.
+            // A container that is removed is one difference, whatever it contains.
             let rule = if are_containers { &Rule::Nothing } else { rule };
             self.below(Step::Item(key, value(item), nth), rule, Some(item), None);
         }
     }
 
-    fn set(&mut self, rule: &'static Rule, old: Side<'n>, new: Side<'n>) {
+    fn set(&mut self, rule: &'static Rule, old: Value<'n>, new: Value<'n>) {
         let Some([old, new]) = self.lists(old, new) else { return };
         let text = |item: &Node| item.to_json().to_string();
         let mut before: BTreeMap<String, VecDeque<usize>> = BTreeMap::new();
@@ -296,14 +298,14 @@ impl<'n, 'l> Comparison<'n, 'l> {
         }
     }
 
-    fn sequence(&mut self, rule: &'static Rule, old: Side<'n>, new: Side<'n>) {
+    fn sequence(&mut self, rule: &'static Rule, old: Value<'n>, new: Value<'n>) {
         let Some([old, new]) = self.lists(old, new) else { return };
         for index in 0..old.len().max(new.len()) {
             self.below(Step::Index(index), rule, old.get(index), new.get(index));
         }
     }
 
-    fn more(&mut self, old: Side<'n>, new: Side<'n>) {
+    fn more(&mut self, old: Value<'n>, new: Value<'n>) {
         let Some([old, new]) = self.lists(old, new) else { return };
         let kept: BTreeSet<Option<&str>> = new.iter().map(Node::text).collect();
         if kept.contains(&Some("ALL")) {
@@ -316,34 +318,34 @@ impl<'n, 'l> Comparison<'n, 'l> {
         }
     }
 
-    fn flag(&mut self, restricts: bool, default: bool, old: Side<'n>, new: Side<'n>) {
+    fn flag(&mut self, restricts: bool, default: bool, old: Value<'n>, new: Value<'n>) {
         let (was, is) = (old.and_then(truth), new.and_then(truth));
         let allowed = match new {
             None => default == restricts || was != Some(restricts),
             Some(_) => is == Some(restricts) || is.is_some() && is == was,
         };
         if !allowed {
-            self.name(old, new);
+            self.report(old, new);
         }
     }
 
-    fn not_root(&mut self, old: Side<'n>, new: Side<'n>) {
-        let number = |side: Side<'_>| side.and_then(Node::integer_value);
+    fn not_root(&mut self, old: Value<'n>, new: Value<'n>) {
+        let number = |value: Value<'_>| value.and_then(Node::integer_value);
         let was_free = old.is_none() || number(old) == Some(0);
         if !was_free || new.is_some() && number(new).is_none_or(|id| id <= 0) {
-            self.name(old, new);
+            self.report(old, new);
         }
     }
 
-    fn profile(&mut self, old: Side<'n>, new: Side<'n>) {
-        let kind = |side: Side<'n>| side.and_then(|profile| profile.text_at(&["type"]));
+    fn profile(&mut self, old: Value<'n>, new: Value<'n>) {
+        let kind = |value: Value<'n>| value.and_then(|profile| profile.text_at(&["type"]));
         let allowed = match (kind(old), kind(new)) {
             (None | Some("Unconfined" | "RuntimeDefault"), Some("RuntimeDefault")) => true,
             (None | Some("Unconfined"), None) => new.is_none_or(|new| new.entries().is_empty()),
             _ => false,
         };
         if !allowed {
-            self.nothing(old, new);
+            self.report_parts(old, new);
         }
     }
 
@@ -360,40 +362,40 @@ impl<'n, 'l> Comparison<'n, 'l> {
         })
     }
 
-    fn mount(&mut self, old: Side<'n>, new: Side<'n>) {
+    fn mount(&mut self, old: Value<'n>, new: Value<'n>) {
         static FIELDS: &[(&str, Rule)] =
             &[("readOnly", Rule::Flag { restricts: true, default: false })];
         static PLAIN: &[(&str, Rule)] =
-            &[("mountPropagation", Rule::Unless(&["None"])), ("*", Rule::Any)];
+            &[("mountPropagation", Rule::OneOf(&["None"])), ("*", Rule::Any)];
         let Some(mount) = new else { return };
         let is_plain =
             mount.text_at(&["name"]).is_some_and(|name| self.plain_volumes().contains(name));
         match (is_plain, old) {
             (true, _) => self.fields(old, new, |key| field(PLAIN, key)),
-            (false, None) => self.name(old, new),
+            (false, None) => self.report(old, new),
             (false, Some(_)) => self.fields(old, new, |key| field(FIELDS, key)),
         }
     }
 
-    /// `serviceAccountName`, or where that is empty the older `serviceAccount`.
-    fn account(&mut self, old: Side<'n>, new: Side<'n>) {
-        let account = |side: Side<'n>| {
+    /// Compares `serviceAccountName`, or the older `serviceAccount` if that is empty.
+    fn account(&mut self, old: Value<'n>, new: Value<'n>) {
+        let account = |value: Value<'n>| {
             ["serviceAccountName", "serviceAccount"].into_iter().find_map(|key| {
-                let node = side?.get(key)?;
+                let node = value?.get(key)?;
                 node.text().filter(|name| !name.is_empty()).map(|name| (key, name, node))
             })
         };
         let (old, new) = (account(old), account(new));
-        let name = |side: Option<(_, &'n str, _)>| side.map_or("default", |(_, name, _)| name);
+        let name = |value: Option<(_, &'n str, _)>| value.map_or("default", |(_, name, _)| name);
         if name(old) != name(new) {
             let key = new.or(old).map_or("serviceAccountName", |(key, _, _)| key);
             self.path.push(Step::Key(key));
-            self.name(old.map(|(_, _, node)| node), new.map(|(_, _, node)| node));
+            self.report(old.map(|(_, _, node)| node), new.map(|(_, _, node)| node));
             self.path.pop();
         }
     }
 
-    fn labels(&mut self, all: bool, old: Side<'n>, new: Side<'n>) {
+    fn labels(&mut self, all: bool, old: Value<'n>, new: Value<'n>) {
         let selecting = self.labels;
         self.fields(old, new, |key| {
             let is_read = annotations::is_read_label(key) || selecting.contains_key(key);
@@ -402,9 +404,9 @@ impl<'n, 'l> Comparison<'n, 'l> {
         });
     }
 
-    fn annotations(&mut self, all: bool, old: Side<'n>, new: Side<'n>) {
-        let text = |side: Side<'n>, key: &str| {
-            side.and_then(|side| side.text_at(&[key])).unwrap_or_default()
+    fn annotations(&mut self, all: bool, old: Value<'n>, new: Value<'n>) {
+        let text = |value: Value<'n>, key: &str| {
+            value.and_then(|value| value.text_at(&[key])).unwrap_or_default()
         };
         self.fields(old, new, |key| {
             let values = [text(old, key), text(new, key)];
@@ -430,12 +432,12 @@ fn truth(node: &Node) -> Option<bool> {
     is(["false", "no", "off", "n"]).then_some(false)
 }
 
-/// Null is as good as nothing, here and to the API server.
-fn present(side: Side<'_>) -> Side<'_> {
-    side.filter(|node| !node.is_null())
+/// A null counts as absent, as it does for the API server.
+fn present(value: Value<'_>) -> Value<'_> {
+    value.filter(|node| !node.is_null())
 }
 
-/// Whether a volume holds nothing of others: it is empty, or holds what is public in its namespace.
+/// Whether a volume has no content from elsewhere: it is empty, or filled from what every pod of the namespace may read.
 fn is_plain(volume: &Node) -> bool {
     let sources =
         volume.entries().iter().filter(|(key, value)| key.text != "name" && !value.is_null());

@@ -1,4 +1,4 @@
-//! Formats differences for findings.
+//! Describes differences in messages. Values that may be secret are not shown.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,8 @@ use crate::kube::Id;
 use crate::kube::secret::{self, is_secret, makes_secrets, without_secrets};
 use crate::yaml::{Data, Node};
 
-/// What a difference says: where it is, what was there and what is.
-pub(crate) fn in_words(id: &Id, change: &Change<'_>) -> String {
+/// The message about a difference: its path, and the values before and after.
+pub(crate) fn describe(id: &Id, change: &Change<'_>) -> String {
     let hidden = may_be_secret(id, &change.path);
     let path = path(&change.path);
     if hidden {
@@ -39,20 +39,22 @@ pub(crate) fn in_words(id: &Id, change: &Change<'_>) -> String {
     }
 }
 
-/// Whether what is at a place of an object may be secret. A pod's template is not.
+/// Whether the value at a path of an object may be secret.
 fn may_be_secret(id: &Id, path: &[Step<'_>]) -> bool {
-    let in_template = |step: &Step<'_>| match *step {
+    let is_secret_step = |step: &Step<'_>| match *step {
+        // The template of a Secret, and not that of pods.
         Step::Key("template") => makes_secrets(id),
         Step::Key(key) => secret::may_be_secret(key),
         _ => false,
     };
-    // What a patch says of a Secret can meet other objects too.
+    // A patch for a Secret may apply to an object of another kind.
     let is_data = path.first() == Some(&Step::Key("data")) && id.kind != "ConfigMap";
-    // Wherever it stands: an operation can copy it to a label.
-    is_secret(id) || is_data || id.kind == "Fake" || path.iter().any(in_template)
+    // In a Secret the path does not matter: a JSON patch can copy a value to a label. `Fake` is a generator of External
+    // Secrets, which holds its values itself.
+    is_secret(id) || is_data || id.kind == "Fake" || path.iter().any(is_secret_step)
 }
 
-/// A path in one word: `spec.containers[cart].image`.
+/// A path as text: `spec.containers[cart].image`.
 fn path(steps: &[Step<'_>]) -> String {
     let mut path = String::new();
     for step in steps {
@@ -70,12 +72,12 @@ fn path(steps: &[Step<'_>]) -> String {
     path
 }
 
-/// What stands for a whole container.
+/// The image of a container, which stands for the whole.
 fn image(container: &Node) -> Cow<'_, str> {
     container.text_at(&["image"]).map_or("no image".into(), short)
 }
 
-/// A value in one line, without what may be a secret.
+/// A value in one line, without parts that may be secret.
 fn show(node: &Node) -> Cow<'_, str> {
     match &node.data {
         Data::Scalar { text, .. } => short(text),

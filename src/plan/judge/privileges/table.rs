@@ -1,9 +1,9 @@
-//! The closed table of changes that patches may make. Everything else is reported.
+//! The table of changes that patches may make, by kind. Every other change is reported.
 
 use super::compare::Rule::{self, *};
 use crate::kube::{Id, kinds};
 
-/// The rule of an object.
+/// The rule for an object.
 pub(super) fn of(id: &Id) -> &'static Rule {
     if kinds::is_workload(&id.group, &id.kind) {
         return &WORKLOAD;
@@ -19,16 +19,16 @@ pub(super) fn of(id: &Id) -> &'static Rule {
     }
 }
 
-/// A flag that is off where it is absent, and restricts while it is.
+/// A flag that is off by default, and restricts while off.
 const OFF: Rule = Flag { restricts: false, default: false };
-/// A flag that restricts once it is off.
+/// A flag that is on by default, and restricts while off.
 const OFF_RESTRICTS: Rule = Flag { restricts: false, default: true };
-/// A flag that restricts once it is on.
+/// A flag that is off by default, and restricts while on.
 const ON_RESTRICTS: Rule = Flag { restricts: true, default: false };
-/// May go, and no more.
-const GOES: Rule = Less(&Nothing);
+/// The value may only be removed.
+const REMOVE_ONLY: Rule = Removable(&Nothing);
 
-/// What no copy keeps is noted elsewhere, and so is anything.
+/// Any other field may change: no copy keeps it, which is reported elsewhere.
 const METADATA: Rule = Fields(&[
     ("labels", Labels { all: false }),
     ("annotations", Annotations { all: false }),
@@ -48,12 +48,15 @@ static CONFIG_MAP: Rule = Fields(&[
 static SERVICE_ACCOUNT: Rule = Fields(&[
     ("metadata", METADATA),
     ("automountServiceAccountToken", OFF_RESTRICTS),
-    ("imagePullSecrets", Items("name", &GOES)),
-    ("secrets", Items("name", &GOES)),
+    ("imagePullSecrets", Items("name", &REMOVE_ONLY)),
+    ("secrets", Items("name", &REMOVE_ONLY)),
 ]);
 
-static RBAC: Rule =
-    Fields(&[("metadata", METADATA), ("rules", Set(&GOES)), ("subjects", Set(&GOES))]);
+static RBAC: Rule = Fields(&[
+    ("metadata", METADATA),
+    ("rules", Set(&REMOVE_ONLY)),
+    ("subjects", Set(&REMOVE_ONLY)),
+]);
 
 static EXTERNAL_SECRET: Rule = Fields(&[
     ("metadata", METADATA),
@@ -61,7 +64,7 @@ static EXTERNAL_SECRET: Rule = Fields(&[
     ("spec", Fields(&[("refreshInterval", Any), ("refreshPolicy", Any)])),
 ]);
 
-const ENDPOINTS: Rule = Sequence(&Less(&Fields(&[
+const ENDPOINTS: Rule = Sequence(&Removable(&Fields(&[
     ("path", Any),
     ("port", Any),
     ("portNumber", Any),
@@ -86,7 +89,7 @@ static MONITOR: Rule = Fields(&[
     ),
 ]);
 
-/// Addresses, node ports and load balancers stay with the original, whatever a patch says.
+/// Patches of addresses, node ports and load balancers have no effect: a copy never has them.
 static SERVICE: Rule = Fields(&[
     ("metadata", METADATA),
     ("status", Any),
@@ -111,7 +114,7 @@ static WORKLOAD: Rule = Fields(&[
     (
         "spec",
         Fields(&[
-            // Held against a limit of its own.
+            // Checked against `spec.limits.replicas`.
             ("replicas", Any),
             ("minReadySeconds", Any),
             ("progressDeadlineSeconds", Any),
@@ -121,23 +124,22 @@ static WORKLOAD: Rule = Fields(&[
             ("updateStrategy", Any),
             ("podManagementPolicy", Any),
             ("ordinals", Any),
-            ("volumeClaimTemplates", Set(&GOES)),
+            ("volumeClaimTemplates", Set(&REMOVE_ONLY)),
             ("template", Fields(&[("metadata", POD_METADATA), ("spec", Pod(POD))])),
         ]),
     ),
 ]);
 
-/// A pod takes labels, annotations and finalizers from its template, and one with a finalizer that nobody
-/// removes stays for ever.
+/// Pods get labels, annotations and finalizers from the template. A pod stays for ever if nobody removes its finalizer.
 const POD_METADATA: Rule = Fields(&[
     ("labels", Labels { all: true }),
     ("annotations", Annotations { all: true }),
-    ("finalizers", Set(&GOES)),
+    ("finalizers", Set(&REMOVE_ONLY)),
     ("*", Any),
 ]);
 
 const POD: &[(&str, Rule)] = &[
-    // Both spellings of the account are compared together.
+    // `Rule::Pod` compares both fields of the service account together.
     ("serviceAccountName", Any),
     ("serviceAccount", Any),
     ("automountServiceAccountToken", OFF_RESTRICTS),
@@ -156,11 +158,11 @@ const POD: &[(&str, Rule)] = &[
     ("setHostnameAsFQDN", Any),
     ("enableServiceLinks", Any),
     ("dnsConfig", Fields(&[("options", Any)])),
-    ("dnsPolicy", Unless(&["ClusterFirst"])),
-    ("tolerations", Set(&GOES)),
+    ("dnsPolicy", OneOf(&["ClusterFirst"])),
+    ("tolerations", Set(&REMOVE_ONLY)),
     ("resources", RESOURCES),
-    ("resourceClaims", Items("name", &GOES)),
-    ("imagePullSecrets", Items("name", &GOES)),
+    ("resourceClaims", Items("name", &REMOVE_ONLY)),
+    ("imagePullSecrets", Items("name", &REMOVE_ONLY)),
     ("securityContext", Fields(POD_SECURITY)),
     ("volumes", Items("name", &VOLUME)),
     ("containers", Containers(&CONTAINER)),
@@ -168,27 +170,30 @@ const POD: &[(&str, Rule)] = &[
     ("ephemeralContainers", Containers(&CONTAINER)),
 ];
 
-const VOLUME: Rule = Less(&Fields(&[
+const VOLUME: Rule = Removable(&Fields(&[
     ("name", Any),
     ("emptyDir", Any),
     ("configMap", Any),
     ("downwardAPI", Any),
     (
         "projected",
-        Less(&Fields(&[
+        Removable(&Fields(&[
             ("defaultMode", Any),
-            ("sources", Set(&Less(&Fields(&[("configMap", Any), ("downwardAPI", Any)])))),
+            ("sources", Set(&Removable(&Fields(&[("configMap", Any), ("downwardAPI", Any)])))),
         ])),
     ),
-    ("*", GOES),
+    ("*", REMOVE_ONLY),
 ]));
 
-const RESOURCES: Rule =
-    Fields(&[("limits", Quantities), ("requests", Quantities), ("claims", Items("name", &GOES))]);
+const RESOURCES: Rule = Fields(&[
+    ("limits", Quantities),
+    ("requests", Quantities),
+    ("claims", Items("name", &REMOVE_ONLY)),
+]);
 
 const CONTAINER: Rule = Fields(&[
     ("name", Any),
-    // Held against the limits of images.
+    // Checked against the limits for images.
     ("image", Any),
     ("command", Any),
     ("args", Any),
@@ -197,30 +202,30 @@ const CONTAINER: Rule = Fields(&[
         "env",
         Items(
             "name",
-            &Less(&Fields(&[
+            &Removable(&Fields(&[
                 ("name", Any),
                 ("value", Text),
                 (
                     "valueFrom",
-                    Less(&Fields(&[
+                    Removable(&Fields(&[
                         ("configMapKeyRef", Any),
                         ("fieldRef", Any),
                         ("resourceFieldRef", Any),
                         ("fileKeyRef", Any),
-                        ("secretKeyRef", GOES),
+                        ("secretKeyRef", REMOVE_ONLY),
                     ])),
                 ),
             ])),
         ),
     ),
-    ("envFrom", Set(&Less(&Fields(&[("prefix", Any), ("configMapRef", Any)])))),
+    ("envFrom", Set(&Removable(&Fields(&[("prefix", Any), ("configMapRef", Any)])))),
     (
         "ports",
-        Set(&Less(&Fields(&[
+        Set(&Removable(&Fields(&[
             ("name", Any),
             ("containerPort", Any),
             ("protocol", Any),
-            ("hostPort", Unless(&["0"])),
+            ("hostPort", OneOf(&["0"])),
         ]))),
     ),
     ("resources", RESOURCES),
@@ -236,28 +241,28 @@ const CONTAINER: Rule = Fields(&[
     ("terminationMessagePath", Any),
     ("terminationMessagePolicy", Any),
     ("volumeMounts", Items("mountPath", &Mount)),
-    ("volumeDevices", Items("devicePath", &GOES)),
+    ("volumeDevices", Items("devicePath", &REMOVE_ONLY)),
     ("securityContext", Fields(SECURITY)),
 ]);
 
-/// The `host` of a call may only go: the kubelet would call it from the node, past every policy.
-const HTTP_GET: Rule = Less(&Fields(&[
+/// The `host` may only be removed: the kubelet calls it from the node, where no policy applies.
+const HTTP_GET: Rule = Removable(&Fields(&[
     ("path", Any),
     ("port", Any),
     ("scheme", Any),
     ("httpHeaders", Any),
-    ("host", GOES),
+    ("host", REMOVE_ONLY),
 ]));
-const TCP_SOCKET: Rule = Less(&Fields(&[("port", Any), ("host", GOES)]));
+const TCP_SOCKET: Rule = Removable(&Fields(&[("port", Any), ("host", REMOVE_ONLY)]));
 
-const HANDLER: Rule = Less(&Fields(&[
+const HANDLER: Rule = Removable(&Fields(&[
     ("exec", Any),
     ("sleep", Any),
     ("httpGet", HTTP_GET),
     ("tcpSocket", TCP_SOCKET),
 ]));
 
-const PROBE: Rule = Less(&Fields(&[
+const PROBE: Rule = Removable(&Fields(&[
     ("exec", Any),
     ("grpc", Any),
     ("httpGet", HTTP_GET),
@@ -274,24 +279,24 @@ const POD_SECURITY: &[(&str, Rule)] = &[
     ("runAsUser", NotRoot),
     ("runAsGroup", NotRoot),
     ("runAsNonRoot", ON_RESTRICTS),
-    ("fsGroup", GOES),
+    ("fsGroup", REMOVE_ONLY),
     ("fsGroupChangePolicy", Any),
-    ("supplementalGroups", Set(&GOES)),
-    ("sysctls", Items("name", &GOES)),
+    ("supplementalGroups", Set(&REMOVE_ONLY)),
+    ("sysctls", Items("name", &REMOVE_ONLY)),
     ("seccompProfile", Profile),
     ("appArmorProfile", Profile),
 ];
 
-/// Of a container, for which the pod's value counts where it has none.
+/// The security context of a container. Some fields default to those of the pod.
 const SECURITY: &[(&str, Rule)] = &[
-    ("runAsUser", OrOfPod("runAsUser", &NotRoot)),
-    ("runAsGroup", OrOfPod("runAsGroup", &NotRoot)),
-    ("runAsNonRoot", OrOfPod("runAsNonRoot", &ON_RESTRICTS)),
+    ("runAsUser", DefaultsToPod("runAsUser", &NotRoot)),
+    ("runAsGroup", DefaultsToPod("runAsGroup", &NotRoot)),
+    ("runAsNonRoot", DefaultsToPod("runAsNonRoot", &ON_RESTRICTS)),
     ("privileged", OFF),
     ("allowPrivilegeEscalation", OFF_RESTRICTS),
     ("readOnlyRootFilesystem", ON_RESTRICTS),
-    ("procMount", Unless(&["Default"])),
-    ("capabilities", Fields(&[("add", Set(&GOES)), ("drop", More)])),
-    ("seccompProfile", OrOfPod("seccompProfile", &Profile)),
-    ("appArmorProfile", OrOfPod("appArmorProfile", &Profile)),
+    ("procMount", OneOf(&["Default"])),
+    ("capabilities", Fields(&[("add", Set(&REMOVE_ONLY)), ("drop", AddOnly)])),
+    ("seccompProfile", DefaultsToPod("seccompProfile", &Profile)),
+    ("appArmorProfile", DefaultsToPod("appArmorProfile", &Profile)),
 ];

@@ -1,4 +1,4 @@
-//! What is named, and what is not.
+//! Which changes are reported, and which are not.
 
 use super::*;
 use crate::diagnostic::Sources;
@@ -13,17 +13,17 @@ fn object(text: &str) -> Object {
     Object::from_node(read.remove(0)).expect("an object")
 }
 
-/// What is said where the second text becomes of the first.
-fn said(before: &str, after: &str) -> Vec<String> {
+/// The messages about the change from one object to another.
+fn messages(before: &str, after: &str) -> Vec<String> {
     let id =
         Id { group: "policy".into(), kind: "P".into(), namespace: "".into(), name: "x".into() };
     let labels = PolicyLabels::from([("tier", [&id].into())]);
     let (before, after) = (object(before), object(after));
     let changes = compare(&before.id, &labels, &before.node, &after.node);
-    changes.iter().map(|change| in_words(&before.id, change)).collect()
+    changes.iter().map(|change| describe(&before.id, change)).collect()
 }
 
-/// The same of a Deployment whose pod has these fields.
+/// The messages about a Deployment whose pod spec has these fields.
 fn of_pods(before: &str, after: &str) -> Vec<String> {
     let pod = |fields: &str| {
         format!(
@@ -31,16 +31,16 @@ fn of_pods(before: &str, after: &str) -> Vec<String> {
              spec: {{template: {{spec: {{{fields}}}}}}}}}"
         )
     };
-    said(&pod(before), &pod(after))
+    messages(&pod(before), &pod(after))
 }
 
-/// The same of its container.
+/// The messages about its container.
 fn of_containers(before: &str, after: &str) -> Vec<String> {
     let container = |fields: &str| format!("containers: [{{name: c, {fields}}}]");
     of_pods(&container(before), &container(after))
 }
 
-/// The same of its metadata.
+/// The messages about the metadata of its pods.
 fn of_metadata(before: &str, after: &str) -> Vec<String> {
     let pod = |fields: &str| {
         format!(
@@ -48,7 +48,7 @@ fn of_metadata(before: &str, after: &str) -> Vec<String> {
              spec: {{template: {{metadata: {{{fields}}}}}}}}}"
         )
     };
-    said(&pod(before), &pod(after))
+    messages(&pod(before), &pod(after))
 }
 
 #[test]
@@ -71,10 +71,10 @@ fn a_value_that_an_injector_replaces_by_a_secret_is_named() {
         )
     };
     one(
-        &said(&map("x"), &map("vault:secret/data/prod#pw")),
+        &messages(&map("x"), &map("vault:secret/data/prod#pw")),
         &["data.a", "vault:secret/data/prod#pw"],
     );
-    assert_eq!(said(&map("x"), &map("y")), [""; 0]);
+    assert_eq!(messages(&map("x"), &map("y")), [""; 0]);
 }
 
 #[test]
@@ -355,7 +355,7 @@ fn other_kinds_are_compared_as_well_and_secrets_are_not_shown() {
             &["spec.a` ", "from `[1,2]` to `[2,1]`"],
         ),
     ] {
-        let said = said(&kind(api, of, before), &kind(api, of, after));
+        let said = messages(&kind(api, of, before), &kind(api, of, after));
         match words {
             [] => assert_eq!(said, [""; 0], "{of} {after}"),
             words => one(&said, words),
@@ -370,11 +370,11 @@ fn labels_by_which_pods_are_selected_are_known_in_every_spelling() {
         let node =
             object(&format!("{{apiVersion: e/v1, kind: E, metadata: {{name: e}}, spec: {spec}}}"))
                 .node;
-        let mut found = Vec::new();
-        selecting("spec", node.get("spec").expect("written above"), &mut |key| {
-            found.push(key.to_owned());
+        let mut keys = Vec::new();
+        for_each_selected_label("spec", node.get("spec").expect("written above"), &mut |key| {
+            keys.push(key.to_owned());
         });
-        found
+        keys
     };
     for spec in [
         "{matchResources: {objectSelector: {matchLabels: {tier: x}}}}",

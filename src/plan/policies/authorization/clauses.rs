@@ -1,28 +1,29 @@
-//! The clauses of an AuthorizationPolicy: which callers each of them means, and what else it asks for. Two callers
-//! may do the same by a policy where it says the same of both, whatever it asks for besides.
+//! The clauses of an AuthorizationPolicy. A clause is one source of one rule, with the rule's operations and
+//! conditions. It matches a call by the identity of the caller and by the rest of the request.
+//!
+//! Equal requirements on the rest of the request have the same number. So a policy treats two callers alike if the
+//! clauses that match them have the same numbers, and requests need not be compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::principal::{means, principal_of};
-use crate::plan::policies::glob::fits;
+use super::principal::{self, principal_of};
+use crate::plan::policies::glob::matches_glob;
 use crate::yaml::{Node, write_document};
 
-/// The fields of a source that say who calls. All of them have to hold.
-pub(super) const WHO: [&str; 6] = [
-    "principals",
-    "notPrincipals",
-    "namespaces",
-    "notNamespaces",
-    "serviceAccounts",
-    "notServiceAccounts",
+/// The fields of a source that match the identity of the caller, each with its opposite and the key of conditions that
+/// match the same.
+const IDENTITY: [([&str; 2], &str); 3] = [
+    (["principals", "notPrincipals"], PRINCIPAL),
+    (["namespaces", "notNamespaces"], NAMESPACE),
+    (["serviceAccounts", "notServiceAccounts"], ACCOUNT),
 ];
 
-/// The keys of conditions that say who calls.
+/// The keys of conditions that match the identity of the caller.
 pub(super) const PRINCIPAL: &str = "source.principal";
 pub(super) const NAMESPACE: &str = "source.namespace";
 pub(super) const ACCOUNT: &str = "source.serviceAccount";
 
-/// Who calls.
+/// The identity of a caller.
 pub(super) struct Caller<'c> {
     namespace: &'c str,
     account: &'c str,
@@ -30,7 +31,7 @@ pub(super) struct Caller<'c> {
 }
 
 impl<'c> Caller<'c> {
-    /// An account of a namespace, in a trust domain.
+    /// A service account of a namespace, in a trust domain.
     pub(super) fn new(trust: &str, namespace: &'c str, account: &'c str) -> Self {
         Self { namespace, account, principal: principal_of(trust, namespace, account) }
     }
@@ -38,29 +39,27 @@ impl<'c> Caller<'c> {
 
 /// The texts of a list.
 pub(super) fn texts<'n>(node: &'n Node, key: &str) -> impl Iterator<Item = &'n str> + use<'n> {
-    node.get(key).map(Node::items).unwrap_or_default().iter().filter_map(Node::text)
+    node.items_at(&[key]).iter().filter_map(Node::text)
 }
 
-/// The items of a list.
-pub(super) fn items<'n>(node: &'n Node, key: &str) -> &'n [Node] {
-    node.get(key).map(Node::items).unwrap_or_default()
-}
-
-/// The sources of a rule; none where it is for all callers.
-pub(super) fn sources(rule: &Node) -> impl Iterator<Item = Option<&Node>> {
-    items(rule, "from").iter().map(|from| from.get("source"))
+/// The sources of a rule; a single `None` if it has none, and so matches all callers.
+pub(super) fn sources(rule: &Node) -> Vec<Option<&Node>> {
+    match rule.items_at(&["from"]) {
+        [] => vec![None],
+        from => from.iter().map(|from| from.get("source")).collect(),
+    }
 }
 
 /// The clauses of a policy.
 #[derive(Debug)]
 pub(super) struct Clauses<'n> {
-    /// The namespace of the policy, which accounts without one are in.
+    /// The namespace of the policy. A service account without a namespace is in it.
     namespace: &'n str,
     all: Vec<Clause<'n>>,
-    /// What clauses ask for besides the caller, each once.
-    besides: Vec<Node>,
-    /// The indices of these, by what they are as YAML.
-    known: BTreeMap<String, usize>,
+    /// The numbers of requirements, by their YAML.
+    numbers: BTreeMap<String, usize>,
+    /// The number of the empty requirement, if a clause has it.
+    any_request: Option<usize>,
 }
 
 /// One source of one rule.
@@ -70,123 +69,116 @@ struct Clause<'n> {
     rule: usize,
     source: Option<&'n Node>,
     conditions: &'n [Node],
-    /// The index of what it asks for besides the caller.
-    besides: usize,
+    /// The number of what it requires besides the caller.
+    request: usize,
 }
 
 impl<'n> Clauses<'n> {
-    /// The clauses of the rules of a policy of this namespace.
+    /// The clauses of the rules of a policy in a namespace.
     pub(super) fn of(rules: &'n [Node], namespace: &'n str) -> Self {
-        let mut clauses =
-            Self { namespace, all: Vec::new(), besides: Vec::new(), known: BTreeMap::new() };
+        let (all, numbers) = (Vec::new(), BTreeMap::new());
+        let mut clauses = Self { namespace, all, numbers, any_request: None };
         for (index, rule) in rules.iter().enumerate() {
-            let mut sources: Vec<Option<&Node>> = sources(rule).collect();
-            if sources.is_empty() {
-                sources.push(None);
-            }
-            for source in sources {
-                let besides = clauses.besides_of(rule, source);
-                let conditions = items(rule, "when");
-                clauses.all.push(Clause { rule: index, source, conditions, besides });
+            for source in sources(rule) {
+                let request = clauses.number_of_request(rule, source);
+                let conditions = rule.items_at(&["when"]);
+                clauses.all.push(Clause { rule: index, source, conditions, request });
             }
         }
         clauses
     }
 
-    fn besides_of(&mut self, rule: &Node, source: Option<&Node>) -> usize {
+    fn number_of_request(&mut self, rule: &Node, source: Option<&Node>) -> usize {
         let mut source = source.cloned().unwrap_or_default();
-        source.retain(|key| !WHO.contains(&key));
-        let conditions = items(rule, "when").iter().filter(|one| !is_about_callers(one)).cloned();
-        let operations = items(rule, "to").iter().cloned();
-        let besides = Node::list([source, Node::list(operations), Node::list(conditions)]);
+        source.retain(|key| !is_identity_field(key));
+        let conditions = rule.items_at(&["when"]).iter().filter(|one| !is_identity(one)).cloned();
+        let operations = rule.items_at(&["to"]).iter().cloned();
+        let request = Node::list([source, Node::list(operations), Node::list(conditions)]);
         let mut text = String::new();
-        write_document(&mut text, &besides);
-        *self.known.entry(text).or_insert_with(|| {
-            self.besides.push(besides);
-            self.besides.len() - 1
-        })
+        write_document(&mut text, &request);
+        let next = self.numbers.len();
+        let number = *self.numbers.entry(text).or_insert(next);
+        if request == Node::list([Node::default(), Node::list([]), Node::list([])]) {
+            self.any_request = Some(number);
+        }
+        number
     }
 
-    /// What a rule says of a caller: what it asks for besides, by each clause that means the caller.
-    pub(super) fn rule_says(&self, rule: usize, caller: &Caller<'_>) -> BTreeSet<usize> {
+    /// The numbers of the clauses that match a caller.
+    fn requests_of(&self, caller: &Caller<'_>) -> BTreeSet<usize> {
+        let matching = self.all.iter().filter(|clause| self.matches(clause, caller));
+        matching.map(|clause| clause.request).collect()
+    }
+
+    /// The numbers of the clauses of one rule that match a caller.
+    pub(super) fn requests_of_rule(&self, rule: usize, caller: &Caller<'_>) -> BTreeSet<usize> {
         let first = self.all.partition_point(|clause| clause.rule < rule);
         let clauses = self.all[first..].iter().take_while(|clause| clause.rule == rule);
-        let means = clauses.filter(|clause| self.means(clause, caller));
-        means.map(|clause| clause.besides).collect()
+        let matching = clauses.filter(|clause| self.matches(clause, caller));
+        matching.map(|clause| clause.request).collect()
     }
 
-    fn means(&self, clause: &Clause<'_>, caller: &Caller<'_>) -> bool {
-        clause.source.is_none_or(|source| self.source_means(source, caller))
-            && clause.conditions.iter().all(|one| self.condition_holds(one, caller))
+    fn matches(&self, clause: &Clause<'_>, caller: &Caller<'_>) -> bool {
+        let source_matches = |source: &Node| {
+            IDENTITY.iter().all(|(lists, key)| self.lists_match(source, *lists, key, caller))
+        };
+        let condition_matches = |condition: &Node| {
+            let key = condition.text_at(&["key"]).unwrap_or_default();
+            !is_identity(condition)
+                || self.lists_match(condition, ["values", "notValues"], key, caller)
+        };
+        clause.source.is_none_or(source_matches) && clause.conditions.iter().all(condition_matches)
     }
 
-    /// Whether a source means a caller, by the fields that say who calls.
-    pub(super) fn source_means(&self, source: &Node, caller: &Caller<'_>) -> bool {
-        WHO.iter().all(|field| {
-            let mut values = texts(source, field).peekable();
-            if values.peek().is_none() {
-                return true;
+    /// Whether a caller is in the first list of a node, unless that is empty, and not in the second.
+    fn lists_match(&self, node: &Node, lists: [&str; 2], key: &str, caller: &Caller<'_>) -> bool {
+        let is_caller = |value: &str| match key {
+            PRINCIPAL => principal::matches(value, &caller.principal),
+            NAMESPACE => matches_glob(value, caller.namespace),
+            _ => {
+                let (namespace, name) = value.split_once('/').unwrap_or((self.namespace, value));
+                namespace == caller.namespace && name == caller.account
             }
-            let plain = field.strip_prefix("not").unwrap_or(field);
-            let any = match plain {
-                "principals" | "Principals" => values.any(|value| means(value, &caller.principal)),
-                "namespaces" | "Namespaces" => values.any(|value| fits(value, caller.namespace)),
-                _ => values.any(|value| self.is_account(value, caller)),
-            };
-            any != field.starts_with("not")
-        })
-    }
-
-    /// Whether a condition holds for a caller; one about something else does.
-    fn condition_holds(&self, condition: &Node, caller: &Caller<'_>) -> bool {
-        let is = |value: &str| match condition.text_at(&["key"]) {
-            Some(PRINCIPAL) => means(value, &caller.principal),
-            Some(NAMESPACE) => fits(value, caller.namespace),
-            _ => self.is_account(value, caller),
         };
-        let mut values = texts(condition, "values").peekable();
-        !is_about_callers(condition)
-            || (values.peek().is_none() || values.any(is)) && !texts(condition, "notValues").any(is)
+        let [mut any, mut not] = lists.map(|list| texts(node, list).peekable());
+        (any.peek().is_none() || any.any(is_caller)) && !not.any(is_caller)
     }
 
-    fn is_account(&self, value: &str, caller: &Caller<'_>) -> bool {
-        let (of, name) = value.split_once('/').unwrap_or((self.namespace, value));
-        of == caller.namespace && name == caller.account
+    /// Whether some request of a caller matches.
+    pub(super) fn match_some_request(&self, caller: &Caller<'_>) -> bool {
+        self.all.iter().any(|clause| self.matches(clause, caller))
     }
 
-    /// Whether some clause means a caller; with `whatever`, one that asks for nothing besides.
-    pub(super) fn mean(&self, caller: &Caller<'_>, whatever: bool) -> bool {
-        let asks_nothing = |clause: &Clause<'_>| self.besides[clause.besides] == asking_nothing();
-        let mut clauses = self.all.iter().filter(|clause| self.means(clause, caller));
-        clauses.any(|clause| !whatever || asks_nothing(clause))
+    /// Whether every request of a caller matches.
+    pub(super) fn match_any_request(&self, caller: &Caller<'_>) -> bool {
+        let mut clauses = self.all.iter().filter(|clause| Some(clause.request) == self.any_request);
+        clauses.any(|clause| self.matches(clause, caller))
     }
 
-    /// Whether the policy says something of the one caller that it does not say of the other.
-    pub(super) fn says_more_of(&self, one: &Caller<'_>, other: &Caller<'_>) -> bool {
-        let of = |caller: &Caller<'_>| -> BTreeSet<usize> {
-            let means = self.all.iter().filter(|clause| self.means(clause, caller));
-            means.map(|clause| clause.besides).collect()
-        };
-        let (of_one, of_other) = (of(one), of(other));
-        let asks_nothing = |index: &usize| self.besides[*index] == asking_nothing();
-        !of_one.is_subset(&of_other) && !of_other.iter().any(asks_nothing)
+    /// Whether a request may match if one caller makes it, and not if the other does.
+    pub(super) fn match_more_of(&self, one: &Caller<'_>, other: &Caller<'_>) -> bool {
+        let of_other = self.requests_of(other);
+        !self.requests_of(one).is_subset(&of_other)
+            && !self.any_request.is_some_and(|any| of_other.contains(&any))
     }
 
-    /// The trust domains that the policy names, and the mesh's own where that may be treated otherwise: in principals
-    /// with all their parts `cluster.local` stands for it, and in the beginning of one for itself.
-    pub(super) fn trusts(&self) -> BTreeSet<String> {
-        const OWN: &str = "\0own";
-        let trust = |value: &'n str| value.split('/').next().unwrap_or_default().trim_matches('*');
+    /// The trust domains to try callers with: those that principals of the policy name, and in some cases one that
+    /// stands for the mesh's own. In a principal with all five parts `cluster.local` means the mesh's own trust
+    /// domain, but at the start of a prefix (`cluster.local/*`) only itself. So a prefix may treat the two unlike.
+    pub(super) fn trust_domains(&self) -> BTreeSet<String> {
+        const MESH: &str = "\0mesh";
         let principals = self.principals();
-        let begins = |value: &&str| {
+        let is_prefix = |value: &&str| {
             !value.starts_with('*') && value.ends_with('*') && value.matches('/').count() < 4
         };
-        let own = principals.iter().any(begins).then_some(OWN);
-        let named = principals.into_iter().map(trust).filter(|trust| !trust.is_empty());
-        named.chain(own).map(str::to_owned).collect()
+        let mesh = principals.iter().any(is_prefix).then_some(MESH);
+        let domain = |value: &'n str| value.split('/').next().unwrap_or_default().trim_matches('*');
+        let named = principals.into_iter().map(domain).filter(|domain| !domain.is_empty());
+        named.chain(mesh).map(str::to_owned).collect()
     }
 
-    /// The accounts that the policy tells from others by their names; none where it may tell any two apart.
+    /// The service accounts that the policy matches by their full names. It treats all others of a namespace alike.
+    /// `None` if a pattern may match any part of a name.
     pub(super) fn named_accounts(&self) -> Option<BTreeSet<&'n str>> {
         let mut named = BTreeSet::new();
         for principal in self.principals() {
@@ -209,27 +201,29 @@ impl<'n> Clauses<'n> {
         self.texts(["principals", "notPrincipals"], PRINCIPAL)
     }
 
-    /// The texts of two lists of sources, and of conditions with a key.
-    fn texts(&self, lists: [&'static str; 2], about: &str) -> Vec<&'n str> {
-        let mut found = Vec::new();
+    /// The values of two fields of sources, and of conditions with a key.
+    fn texts(&self, fields: [&'static str; 2], key: &str) -> Vec<&'n str> {
+        let mut values = Vec::new();
         for clause in &self.all {
             if let Some(source) = clause.source {
-                found.extend(lists.into_iter().flat_map(|list| texts(source, list)));
+                values.extend(fields.into_iter().flat_map(|field| texts(source, field)));
             }
             let conditions = clause.conditions.iter();
-            for one in conditions.filter(|one| one.text_at(&["key"]) == Some(about)) {
-                found.extend(["values", "notValues"].into_iter().flat_map(|list| texts(one, list)));
+            for one in conditions.filter(|one| one.text_at(&["key"]) == Some(key)) {
+                values
+                    .extend(["values", "notValues"].into_iter().flat_map(|list| texts(one, list)));
             }
         }
-        found
+        values
     }
 }
 
-fn asking_nothing() -> Node {
-    Node::list([Node::default(), Node::list([]), Node::list([])])
+/// Whether a field of a source matches the identity of the caller.
+pub(super) fn is_identity_field(key: &str) -> bool {
+    IDENTITY.iter().any(|(lists, _)| lists.contains(&key))
 }
 
-/// Whether a condition is about who calls.
-pub(super) fn is_about_callers(condition: &Node) -> bool {
+/// Whether a condition matches the identity of the caller.
+fn is_identity(condition: &Node) -> bool {
     matches!(condition.text_at(&["key"]), Some(PRINCIPAL | NAMESPACE | ACCOUNT))
 }

@@ -1,40 +1,42 @@
-//! AuthorizationPolicies: previews may do, and be asked, what their originals may.
+//! AuthorizationPolicies: copies may call, and be called, exactly as their originals.
 //!
-//! A copy has its original's account in another namespace, so whatever names the baseline's namespace, principals or
-//! accounts no longer means it. Beside an original an added policy says of previews what it says of the baseline;
-//! in a copy of a policy both stand in one. Added rules can give a policy more callers, and take none away: where
-//! a policy means previews that it should not, it is refused with the rules that it needs.
+//! A copy runs as the service account of its original, in another namespace. So a policy that names namespaces,
+//! principals or service accounts of the baseline does not match the copy. This module makes up for it:
+//! - Beside a policy of the baseline a sibling is added, with rules that match the callers of previews.
+//! - In the copy of a policy both sorts of rules stand together.
+//!
+//! Added rules can only widen what a policy matches. If a policy matches callers of previews and not their originals,
+//! it is refused, and the message shows the rules that it needs.
 //! See <https://istio.io/latest/docs/reference/config/security/authorization-policy/>.
 
 mod clauses;
+mod findings;
+mod policy_set;
 mod principal;
 mod rules;
-mod said;
-mod says;
 
-pub(super) use self::said::{Holds, Said};
+pub(super) use self::policy_set::{Access, PolicySet};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::clauses::{Caller, Clauses};
-use self::rules::{Maker, Unsayable};
-use super::Treated;
-use super::estate::{Account, Estate, Site};
+use self::rules::{Inexpressible, RuleWriter};
+use super::Treatment;
+use super::context::{BaselineAccount, PolicyContext, Site};
 use crate::diagnostic::Report;
 use crate::kube::Object;
 use crate::yaml::Node;
 
-/// The API group.
 pub(super) const GROUP: &str = "security.istio.io";
 pub(super) const KIND: &str = "AuthorizationPolicy";
 
-/// An account that no input names, for what is said of all others.
-const STRANGER: &str = "\0stranger";
+/// A service account that no policy names. It stands for all such accounts.
+const UNNAMED: &str = "\0unnamed";
 
-/// What a rule asks for besides the caller, by each of its clauses that mean the caller.
-type Asked = BTreeSet<usize>;
+/// The numbers of the clauses of a rule that match a caller.
+type Requests = BTreeSet<usize>;
 
-/// What an AuthorizationPolicy does.
+/// The action of an AuthorizationPolicy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
     Allow,
@@ -54,136 +56,149 @@ impl Action {
     }
 }
 
-/// A policy of the input, and what it says.
+/// A policy of the input.
 struct Policy<'p> {
     object: &'p Object,
     action: Action,
     site: Site,
     rules: &'p [Node],
     clauses: Clauses<'p>,
-    /// The trust domains that callers may have.
-    trusts: BTreeSet<String>,
-    /// The accounts that it tells from others, unless that may be any.
+    /// The trust domains to try callers with.
+    trust_domains: BTreeSet<String>,
+    /// The service accounts that it may treat unlike others of their namespace; `None` if that may be any.
     named: Option<BTreeSet<&'p str>>,
 }
 
-/// Says what becomes of an AuthorizationPolicy.
-pub(super) fn treat(estate: &Estate<'_>, object: &Object, report: &mut Report) -> Treated {
-    let rules = object.node.at(&["spec", "rules"]).map(Node::items).unwrap_or_default();
+/// The rules of a policy.
+fn rules_of(policy: &Object) -> &[Node] {
+    policy.node.items_at(&["spec", "rules"])
+}
+
+/// Whether Istio only logs what a policy would do.
+fn is_dry_run(policy: &Object) -> bool {
+    policy.annotation("istio.io/dry-run") == Some("true")
+}
+
+/// Decides what becomes of an AuthorizationPolicy.
+pub(super) fn treat(
+    context: &PolicyContext<'_>,
+    object: &Object,
+    report: &mut Report,
+) -> Treatment {
+    let rules = rules_of(object);
     let clauses = Clauses::of(rules, &object.id.namespace);
-    let mut trusts = clauses.trusts();
-    trusts.insert("cluster.local".to_owned());
-    let (action, site) = (Action::of(object), estate.site(object));
+    let mut trust_domains = clauses.trust_domains();
+    trust_domains.insert("cluster.local".to_owned());
+    let (action, site) = (Action::of(object), context.site(object));
     let named = clauses.named_accounts();
-    let policy = Policy { object, action, site, rules, clauses, trusts, named };
+    let policy = Policy { object, action, site, rules, clauses, trust_domains, named };
     if action == Action::Custom {
-        report.extend(says::decided_outside(estate, &policy));
-        return Treated::default();
+        report.extend(findings::decided_outside(context, &policy));
+        return Treatment::default();
     }
-    let mut treated = policy.treat(estate, report).unwrap_or_else(|unsayable| {
-        report.push(says::unsayable(&policy, &unsayable));
-        Treated { is_refused: true, ..Treated::default() }
+    let mut treatment = policy.treat(context, report).unwrap_or_else(|inexpressible| {
+        report.push(findings::inexpressible(&policy, &inexpressible));
+        Treatment { is_refused: true, ..Treatment::default() }
     });
-    let made = treated.copy.iter().chain(&treated.sibling);
-    if let Some(finding) = made.filter_map(|spec| says::too_many(&policy, spec)).next() {
+    let mut specs = treatment.copy.iter().chain(&treatment.sibling);
+    if let Some(finding) = specs.find_map(|spec| findings::too_many(&policy, spec)) {
         report.push(finding);
-        treated.is_refused = true;
+        treatment.is_refused = true;
     }
-    treated
+    treatment
 }
 
 impl Policy<'_> {
-    fn treat(&self, estate: &Estate<'_>, report: &mut Report) -> Result<Treated, Unsayable> {
-        let copy = match estate.copies(self.object) {
-            true => Some(self.with_rules(self.rewritten(estate, true)?)),
+    fn treat(
+        &self,
+        context: &PolicyContext<'_>,
+        report: &mut Report,
+    ) -> Result<Treatment, Inexpressible> {
+        let copy = match context.copies(self.object) {
+            true => Some(self.with_rules(self.rules_of_copy(context)?)),
             false => None,
         };
-        let mut treated = Treated { copy, ..Treated::default() };
-        if Self::is_dry(self.object) {
-            return Ok(treated);
+        let mut treatment = Treatment { copy, ..Treatment::default() };
+        if is_dry_run(self.object) {
+            return Ok(treatment);
         }
-        let all: Vec<Account<'_, '_>> = estate.copied_accounts().collect();
-        // A copy that calls its own original is not let in, and kept out all the same: nothing holds it to its preview.
-        let others = match self.site {
-            Site::Home => estate.callers(self.object),
+        let all: Vec<BaselineAccount<'_, '_>> = context.copied_accounts().collect();
+        // Copies call themselves and never their originals, so they need not be allowed to. But nothing stops them
+        // from trying, so they are denied what their originals are denied.
+        let callers = match self.site {
+            Site::Baseline => context.callers(self.object),
             Site::Root | Site::Elsewhere => all.clone(),
         };
-        let (of_lacks, of_exceeds) = match self.action {
-            Action::Deny => (&all, &others),
-            Action::Allow | Action::Audit | Action::Custom => (&others, &all),
+        let (may_lack, may_exceed) = match self.action {
+            Action::Deny => (&all, &callers),
+            Action::Allow | Action::Audit | Action::Custom => (&callers, &all),
         };
-        let lacks =
-            self.those(of_lacks, &|original, preview| self.clauses.says_more_of(original, preview));
-        let exceeds = self
-            .those(of_exceeds, &|original, preview| self.clauses.says_more_of(preview, original));
-        let (is_ours, is_noted) = (self.site == Site::Home, self.action == Action::Audit);
-        let is_unlike = !exceeds.is_empty() || !lacks.is_empty() && !is_ours;
-        if is_unlike && !is_noted {
-            let rules = self.with_rules(self.rewritten(estate, false)?);
-            report.push(says::unlike(self, &lacks, &exceeds, &rules));
-            treated.is_refused = true;
-        } else if !lacks.is_empty() && is_ours {
-            treated.sibling = Some(self.with_rules(self.added(estate)?));
+        // Accounts of originals that the policy matches in more requests than their copies, and the reverse.
+        let lacks = self.accounts_where(may_lack, &|original, preview| {
+            self.clauses.match_more_of(original, preview)
+        });
+        let exceeds = self.accounts_where(may_exceed, &|original, preview| {
+            self.clauses.match_more_of(preview, original)
+        });
+        let may_add = self.site == Site::Baseline;
+        let is_unlike = !exceeds.is_empty() || !lacks.is_empty() && !may_add;
+        if is_unlike && self.action != Action::Audit {
+            let rules = self.with_rules(self.rewritten_rules(context)?);
+            report.push(findings::unlike(self, &lacks, &exceeds, &rules));
+            treatment.is_refused = true;
+        } else if !lacks.is_empty() && may_add {
+            treatment.sibling = Some(self.with_rules(self.added_rules(context)?));
         }
-        Ok(treated)
+        Ok(treatment)
     }
 
-    /// Whether Istio only notes what a policy would do.
-    fn is_dry(policy: &Object) -> bool {
-        policy.annotation("istio.io/dry-run") == Some("true")
-    }
-
-    /// The accounts of which something holds. Those that the policy does not tell apart are asked for together.
-    fn those<'e>(
+    /// The accounts for which `differs` holds. The policy treats all unnamed accounts of a namespace alike, so one
+    /// stands for all.
+    fn accounts_where<'c>(
         &self,
-        accounts: &[Account<'_, 'e>],
-        holds: &dyn Fn(&Caller<'_>, &Caller<'_>) -> bool,
-    ) -> BTreeSet<&'e str> {
+        accounts: &[BaselineAccount<'_, 'c>],
+        differs: &dyn Fn(&Caller<'_>, &Caller<'_>) -> bool,
+    ) -> BTreeSet<&'c str> {
         let is_named = |account: &str| self.named.as_ref().is_none_or(|all| all.contains(account));
-        let mut of_others: BTreeMap<&str, bool> = BTreeMap::new();
-        let mut found = BTreeSet::new();
-        for &(home, account) in accounts {
-            let differs = match is_named(account) {
-                true => self.differs((home, account), holds),
-                false => *of_others
-                    .entry(home.namespace)
-                    .or_insert_with(|| self.differs((home, STRANGER), holds)),
-            };
-            found.extend(differs.then_some(account));
-        }
-        found
+        let mut of_unnamed: BTreeMap<&str, bool> = BTreeMap::new();
+        let does_differ = |&&(home, account): &&BaselineAccount<'_, 'c>| match is_named(account) {
+            true => self.any_trust_domain((home, account), differs),
+            false => *of_unnamed
+                .entry(home.namespace)
+                .or_insert_with(|| self.any_trust_domain((home, UNNAMED), differs)),
+        };
+        accounts.iter().filter(does_differ).map(|(_, account)| *account).collect()
     }
 
-    /// Whether something holds of an account as a caller of the baseline and as one of a preview.
-    fn differs(
+    /// Whether `differs` holds, in some trust domain, for an account in the baseline and the same in a preview.
+    fn any_trust_domain(
         &self,
-        (home, account): Account<'_, '_>,
-        holds: &dyn Fn(&Caller<'_>, &Caller<'_>) -> bool,
+        (home, account): BaselineAccount<'_, '_>,
+        differs: &dyn Fn(&Caller<'_>, &Caller<'_>) -> bool,
     ) -> bool {
-        let preview = home.any_preview();
-        self.trusts.iter().any(|trust| {
+        let preview = home.unnamed_preview();
+        self.trust_domains.iter().any(|trust| {
             let original = Caller::new(trust, home.namespace, account);
-            holds(&original, &Caller::new(trust, &preview, account))
+            differs(&original, &Caller::new(trust, &preview, account))
         })
     }
 
-    /// Whether what a rule by itself says of some original and of its copies differs, in this way.
+    /// Whether `differs` holds for what a rule matches of some account in the baseline and of the same in a preview.
     fn rule_differs(
         &self,
-        estate: &Estate<'_>,
+        context: &PolicyContext<'_>,
         rule: usize,
-        differs: fn(&Asked, &Asked) -> bool,
+        differs: fn(&Requests, &Requests) -> bool,
     ) -> bool {
-        let holds = |original: &Caller<'_>, preview: &Caller<'_>| {
-            let says = |caller: &Caller<'_>| self.clauses.rule_says(rule, caller);
-            differs(&says(original), &says(preview))
+        let requests_differ = |original: &Caller<'_>, preview: &Caller<'_>| {
+            let requests_of = |caller: &Caller<'_>| self.clauses.requests_of_rule(rule, caller);
+            differs(&requests_of(original), &requests_of(preview))
         };
-        // Other accounts than those that it names itself a rule does not tell apart.
-        let named = Clauses::of(&self.rules[rule..=rule], &self.object.id.namespace);
-        let named = named.named_accounts();
-        estate.homes.iter().any(|home| {
-            let differs = |account: &str| self.differs((home, account), &holds);
-            differs(STRANGER)
+        let clauses = Clauses::of(&self.rules[rule..=rule], &self.object.id.namespace);
+        let named = clauses.named_accounts();
+        context.homes.iter().any(|home| {
+            let differs = |account: &str| self.any_trust_domain((home, account), &requests_differ);
+            differs(UNNAMED)
                 || match &named {
                     Some(named) => named.iter().any(|account| differs(account)),
                     None => home.accounts.keys().any(|account| differs(account)),
@@ -191,49 +206,60 @@ impl Policy<'_> {
         })
     }
 
-    /// The rules of a policy that says of previews what this one says of the baseline.
-    fn rewritten(&self, estate: &Estate<'_>, moves: bool) -> Result<Vec<Node>, Unsayable> {
-        let mut all = Vec::new();
+    /// The rules of the policy, changed so that they treat previews as the baseline.
+    fn rewritten_rules(&self, context: &PolicyContext<'_>) -> Result<Vec<Node>, Inexpressible> {
+        let mut rewritten = Vec::new();
         for (index, rule) in self.rules.iter().enumerate() {
-            let is_wide =
-                self.rule_differs(estate, index, |original, preview| !preview.is_subset(original));
-            let kept = match is_wide {
-                true => rules::but_previews(rule, &estate.homes, &self.object.id.namespace),
+            let exceeds =
+                self.rule_differs(context, index, |original, preview| !preview.is_subset(original));
+            rewritten.push(match exceeds {
+                true => rules::except_previews(rule, &context.homes, &self.object.id.namespace),
                 false => rule.clone(),
-            };
-            all.push(if moves { rules::in_full(&kept, &self.object.id.namespace) } else { kept });
-            if self.rule_differs(estate, index, |original, preview| original != preview) {
-                all.extend(self.for_previews(estate, rule)?);
+            });
+            if self.rule_differs(context, index, |original, preview| original != preview) {
+                rewritten.extend(self.rules_for_previews(context, rule)?);
             }
         }
-        Ok(all)
+        Ok(rewritten)
     }
 
-    /// The rules that are added for previews.
-    fn added(&self, estate: &Estate<'_>) -> Result<Vec<Node>, Unsayable> {
-        let mut all = Vec::new();
+    /// The rules of a copy. The namespace of the policy is written out, because the copy is in another one.
+    fn rules_of_copy(&self, context: &PolicyContext<'_>) -> Result<Vec<Node>, Inexpressible> {
+        let mut rules = self.rewritten_rules(context)?;
+        for rule in &mut rules {
+            rules::qualify_accounts(rule, &self.object.id.namespace);
+        }
+        Ok(rules)
+    }
+
+    /// The rules of the sibling.
+    fn added_rules(&self, context: &PolicyContext<'_>) -> Result<Vec<Node>, Inexpressible> {
+        let mut added = Vec::new();
         for (index, rule) in self.rules.iter().enumerate() {
-            if self.rule_differs(estate, index, |original, preview| !original.is_subset(preview)) {
-                all.extend(self.for_previews(estate, rule)?);
+            if self.rule_differs(context, index, |original, preview| !original.is_subset(preview)) {
+                added.extend(self.rules_for_previews(context, rule)?);
             }
         }
-        Ok(all)
+        Ok(added)
     }
 
-    fn for_previews(&self, estate: &Estate<'_>, rule: &Node) -> Result<Vec<Node>, Unsayable> {
-        let mut all = Vec::new();
-        for home in &estate.homes {
-            let namespace = &self.object.id.namespace;
-            let homes = &estate.homes;
-            all.extend(Maker { namespace, home, homes }.for_previews(rule)?);
+    fn rules_for_previews(
+        &self,
+        context: &PolicyContext<'_>,
+        rule: &Node,
+    ) -> Result<Vec<Node>, Inexpressible> {
+        let (namespace, homes) = (self.object.id.namespace.as_str(), context.homes.as_slice());
+        let mut rules = Vec::new();
+        for home in homes {
+            rules.extend(RuleWriter { namespace, home, homes }.for_previews(rule)?);
         }
-        Ok(all)
+        Ok(rules)
     }
 
     /// The policy's spec with other rules.
     fn with_rules(&self, rules: Vec<Node>) -> Node {
         let mut spec = self.object.node.get("spec").cloned().unwrap_or_default();
-        // Without rules a policy allows nothing, and says so in the words that it has.
+        // A policy without rules keeps its spec as it is written: `rules` may be empty or absent.
         if !rules.is_empty() {
             spec.set("rules", Node::list(rules));
         }

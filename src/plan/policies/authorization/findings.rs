@@ -1,15 +1,16 @@
-//! What is said of AuthorizationPolicies that cannot be made to hold for previews.
+//! Findings about AuthorizationPolicies that cannot be made to hold for previews.
 
 use std::collections::BTreeSet;
 
-use super::clauses::items;
-use super::rules::Unsayable;
+use super::rules::Inexpressible;
 use super::{Action, Policy};
 use crate::diagnostic::{Diagnostic, code, first_of};
-use crate::plan::policies::estate::{Estate, Site};
-use crate::yaml::{Node, write_document};
+use crate::plan::policies::context::{PolicyContext, Site};
+use crate::plan::policies::text_of;
+use crate::yaml::Node;
 
-/// The finding that a policy treats previews unlike the baseline, with the rules that it needs.
+/// The finding that a policy treats previews unlike the baseline, with the rules that it needs. `lacks` are accounts of
+/// originals that it matches and whose copies it does not; `exceeds`, the reverse.
 pub(super) fn unlike(
     policy: &Policy<'_>,
     lacks: &BTreeSet<&str>,
@@ -22,7 +23,7 @@ pub(super) fn unlike(
     };
     let id = &policy.object.id;
     let is_deny = policy.action == Action::Deny;
-    // What more than the baseline's is allowed comes first: it opens something.
+    // What previews may do and the baseline may not comes first: it is the more dangerous.
     let (opens, closes) = match is_deny {
         true => (lacks, exceeds),
         false => (exceeds, lacks),
@@ -42,31 +43,27 @@ pub(super) fn unlike(
         }
     };
     let why = match policy.site {
-        Site::Home => "no policy that is added can take this back",
+        Site::Baseline => "no policy that is added can take this back",
         Site::Root => "it holds for all of the mesh, and nothing is added for that here",
         Site::Elsewhere => "it is in another namespace, and nothing is added there",
     };
+    let rules = Node::map([("rules", spec.get("rules").cloned().unwrap_or_default())]);
     let help = format!(
         "{why}: let it say of previews what it says of the baseline, by these rules:\n{}",
-        rules_of(spec)
+        text_of(&rules)
     );
     let is_refused = policy.site != Site::Elsewhere || !opens.is_empty();
     let code = if is_refused { &code::POLICY_UNLIKE } else { &code::POLICY_ELSEWHERE };
     Diagnostic::new(code, message, help).at(policy.object.place(), "holds for the baseline alone")
 }
 
-/// The rules of a policy as YAML.
-fn rules_of(spec: &Node) -> String {
-    let mut text = String::new();
-    let rules = spec.get("rules").cloned().unwrap_or_default();
-    write_document(&mut text, &Node::map([("rules", rules)]));
-    text.trim_end().trim_start_matches("---\n").to_owned()
-}
-
-/// The finding that a policy names callers by a pattern that cannot be written for previews.
-pub(super) fn unsayable(policy: &Policy<'_>, Unsayable(principal): &Unsayable) -> Diagnostic {
+/// The finding that a pattern of a policy cannot be written for previews.
+pub(super) fn inexpressible(
+    policy: &Policy<'_>,
+    Inexpressible(principal): &Inexpressible,
+) -> Diagnostic {
     let message = format!(
-        "{} names callers by `{principal}`, which cannot be said of previews' namespaces",
+        "{} names callers by `{principal}`, and no rule can say the same of previews' namespaces",
         policy.object.id
     );
     let help = "write the trust domain in full, or `*/ns/<namespace>/sa/<account>` for all of them";
@@ -74,13 +71,13 @@ pub(super) fn unsayable(policy: &Policy<'_>, Unsayable(principal): &Unsayable) -
     finding.at(policy.object.place(), "cannot be extended")
 }
 
-/// The most rules of a policy, and the most sources of a rule.
+/// The most rules of a policy, and the most sources of a rule, that Istio takes.
 const MOST: usize = 512;
 
-/// The finding that what is made of a policy for previews has more rules, or sources of a rule, than Istio takes.
+/// The finding that a copy or sibling of a policy has more rules, or sources in a rule, than Istio takes.
 pub(super) fn too_many(policy: &Policy<'_>, spec: &Node) -> Option<Diagnostic> {
-    let rules = items(spec, "rules");
-    let most = rules.iter().map(|rule| items(rule, "from").len()).max().unwrap_or_default();
+    let rules = spec.items_at(&["rules"]);
+    let most = rules.iter().map(|rule| rule.items_at(&["from"]).len()).max().unwrap_or_default();
     let (count, what, help) = if rules.len() > MOST {
         let help = "divide its rules among two policies with the same action and selector";
         (rules.len(), "rules", help)
@@ -91,19 +88,23 @@ pub(super) fn too_many(policy: &Policy<'_>, spec: &Node) -> Option<Diagnostic> {
         return None;
     };
     let message = format!(
-        "{} would have {count} {what} with what is said of previews: Istio takes {MOST}",
+        "{} would have {count} {what} with those for previews: Istio takes {MOST}",
         policy.object.id
     );
     let finding = Diagnostic::new(&code::POLICY_UNLIKE, message, help);
     Some(finding.at(policy.object.place(), "cannot be extended"))
 }
 
-/// What is said of a policy by which something outside of the mesh decides: its answer for previews is not known.
-pub(super) fn decided_outside(estate: &Estate<'_>, policy: &Policy<'_>) -> Option<Diagnostic> {
+/// The finding about a policy with the action CUSTOM: a program outside of the mesh decides, and its answers for previews
+/// are not known.
+pub(super) fn decided_outside(
+    context: &PolicyContext<'_>,
+    policy: &Policy<'_>,
+) -> Option<Diagnostic> {
     let object = policy.object;
     let provider = object.node.text_at(&["spec", "provider", "name"]).unwrap_or("its provider");
     let id = &object.id;
-    if policy.site == Site::Home && estate.applies_to_copies(object) {
+    if policy.site == Site::Baseline && context.applies_to_copies(object) {
         let message = format!(
             "{id} lets `{provider}` decide about calls of what previews copy, and a copy has another name and another \
              namespace"
@@ -115,13 +116,18 @@ pub(super) fn decided_outside(estate: &Estate<'_>, policy: &Policy<'_>) -> Optio
         let finding = Diagnostic::new(&code::POLICY_UNLIKE, message, help);
         return Some(finding.at(object.place(), "decided outside of the mesh"));
     }
-    if policy.site == Site::Elsewhere || estate.workloads_under(object).is_empty() {
+    if policy.site == Site::Elsewhere || context.workloads_reached_by(object).is_empty() {
         return None;
     }
     let message = format!("{id} lets `{provider}` decide about calls of previews");
     let help = format!(
         "see that `{provider}` answers callers of `{}` as it answers those of the baseline",
-        estate.homes.iter().map(|home| home.previews.as_str()).collect::<Vec<_>>().join("`, `")
+        context
+            .homes
+            .iter()
+            .map(|home| home.preview_pattern.as_str())
+            .collect::<Vec<_>>()
+            .join("`, `")
     );
     let finding = Diagnostic::new(&code::POLICY_ELSEWHERE, message, help);
     Some(finding.at(object.place(), "decided outside of the mesh"))

@@ -1,4 +1,5 @@
-//! Reports values that a copy would silently lack because nothing substitutes their variables.
+//! Warns of variables that Flux substitutes in the baseline and nothing substitutes in previews: a copy would silently
+//! lack their values.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -7,25 +8,25 @@ use super::routing::Routing;
 use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::kube::Object;
 use crate::kube::meta::{
-    asks_for_substitution, is_literal, keeps_namespace_annotation, keeps_namespace_label, variables,
+    has_substitutes, keeps_namespace_annotation, keeps_namespace_label, variables,
 };
 use crate::model::route::Route;
 use crate::spec::Delivery;
 use crate::yaml::Node;
 
-/// The output in which the text of an object of the baseline is written.
+/// Where text of an object of the baseline appears in the output.
 enum Kept<'a> {
     /// In its copies.
     Copied,
-    /// In what is delivered.
+    /// In the baseline that is delivered.
     Delivered,
-    /// In routes of previews: these rules of it.
+    /// In routes of previews, which have these rules.
     Derived(Vec<&'a Node>),
-    /// In the Namespaces of previews: these labels and annotations of it.
+    /// In the Namespaces of previews, which have these labels and annotations.
     Carried(Vec<&'a Node>),
 }
 
-/// Warns of variables that nothing substitutes, once for all previews of a plan. `originals` are the copied objects.
+/// Reports each object with such variables once for all previews. `originals` are the copied objects.
 pub(super) fn check(plan: &Plan<'_>, originals: &[&Object], report: &mut Report) {
     let config = plan.config;
     let is_function =
@@ -39,34 +40,22 @@ pub(super) fn check(plan: &Plan<'_>, originals: &[&Object], report: &mut Report)
     let values = list("substitute").map(Node::entries).unwrap_or_default();
     let known: BTreeSet<&str> = values.iter().map(|(key, _)| key.text.as_str()).collect();
     let copied: BTreeSet<usize> = originals.iter().map(|object| object.number).collect();
-    let may_stay = |object: &&Object| {
+    let may_be_kept = |object: &&Object| {
         config.says_include()
             || copied.contains(&object.number)
             || object.is("", "Namespace")
             || Route::of(object).is_some()
     };
-    let asks = |object: &&Object| asks_for_substitution(&object.node) && !is_literal(&object.node);
-    let asking: Vec<&Object> = plan.catalog.objects().filter(may_stay).filter(asks).collect();
-    if asking.is_empty() {
+    let objects = plan.catalog.objects().filter(may_be_kept);
+    let objects: Vec<&Object> = objects.filter(|object| has_substitutes(&object.node)).collect();
+    if objects.is_empty() {
         return;
     }
     let derived = derived(&plan.routing);
-    for object in asking {
+    for object in objects {
         let kept = match copied.contains(&object.number) {
             true => Kept::Copied,
-            false if config.says_include() => Kept::Delivered,
-            false if object.is("", "Namespace") => {
-                Kept::Carried(match plan.catalog.home.includes(&object.id.name) {
-                    true => carried(object),
-                    false => Vec::new(),
-                })
-            }
-            false => Kept::Derived(
-                rules(object)
-                    .into_iter()
-                    .filter(|&rule| derived.contains(&std::ptr::from_ref(rule)))
-                    .collect(),
-            ),
+            false => kept_of_original(plan, object, &derived),
         };
         let mut names = BTreeSet::new();
         match &kept {
@@ -85,7 +74,25 @@ pub(super) fn check(plan: &Plan<'_>, originals: &[&Object], report: &mut Report)
     }
 }
 
-/// What previews have of the labels and annotations of the baseline's Namespace.
+/// Where text of an object that is not copied appears.
+fn kept_of_original<'a>(
+    plan: &Plan<'a>,
+    object: &'a Object,
+    derived: &HashSet<*const Node>,
+) -> Kept<'a> {
+    if plan.config.says_include() {
+        return Kept::Delivered;
+    }
+    if object.is("", "Namespace") {
+        let is_home = plan.catalog.home.includes(&object.id.name);
+        return Kept::Carried(if is_home { carried(object) } else { Vec::new() });
+    }
+    let rules = Route::of(object).map(|route| route.all_rules()).unwrap_or_default().into_iter();
+    let is_derived = |rule: &&Node| derived.contains(&std::ptr::from_ref(*rule));
+    Kept::Derived(rules.filter(is_derived).collect())
+}
+
+/// The labels and annotations of the baseline's Namespace that previews have too.
 fn carried(namespace: &Object) -> Vec<&Node> {
     type Keeps = fn(&str) -> bool;
     let fields: [(&str, Keeps); 2] =
@@ -97,30 +104,26 @@ fn carried(namespace: &Object) -> Vec<&Node> {
     all.collect()
 }
 
-/// The rules of an object, if it is a route.
-fn rules(object: &Object) -> Vec<&Node> {
-    Route::of(object).map(|route| route.all_rules()).unwrap_or_default()
-}
-
-/// The rules of the user's routes that routes of previews have.
+/// The rules of the baseline's routes from which rules of previews are derived.
 fn derived(routing: &Routing<'_>) -> HashSet<*const Node> {
     routing.derived().map(|swapped| std::ptr::from_ref(swapped.rule)).collect()
 }
 
+/// The finding about an object with variables. `has_no_values` says that none are configured at all.
 fn variable_left(
     object: &Object,
     kept: &Kept<'_>,
     names: &BTreeSet<&str>,
-    by_nothing: bool,
+    has_no_values: bool,
 ) -> Diagnostic {
     // What looks like a variable may be part of a password.
     let names = match object.is("", "Secret") {
-        true if by_nothing => "what it says".to_owned(),
+        true if has_no_values => "what it says".to_owned(),
         true => "them".to_owned(),
         false => some_of(names.iter().map(|name| format!("`${{{name}}}`"))),
     };
     let id = &object.id;
-    let (message, help) = match by_nothing {
+    let (message, help) = match has_no_values {
         true => {
             let say = match kept {
                 Kept::Copied => "its copies say",

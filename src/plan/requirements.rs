@@ -1,5 +1,8 @@
-//! Finds what an object of the baseline needs in a preview: other objects, accounts, hosts. It is found once per
-//! object, however many previews copy it.
+//! Finds the requirements of a copy: the objects to copy with it, the hosts that it names, and what is missing.
+//!
+//! In go an object of the baseline and a preview's changes to it; out come its [`Requirements`]. Those of an unchanged
+//! object are found once, however many previews copy it; those of a changed object once for each cache key, unless they
+//! depend on values.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +15,7 @@ use super::access::Bindings;
 use super::changes::Changes;
 use super::hosts::{self, Host, Word};
 use super::judge::{Judge, Verdict, policy_labels};
-use super::lacks::{ByNumber, Lack, Lacks, What};
+use super::lacks::{Lack, Lacks, What};
 use super::patch::{self, Patch};
 use super::{access, bound, monitors, policies, secrets, sidecars, storage};
 use crate::diagnostic::{Diagnostic, Place, Report, code};
@@ -24,7 +27,7 @@ use crate::model::{Catalog, Reference, Referent, pod_spec, references};
 use crate::spec::{self, Config};
 use crate::yaml::{Node, mark};
 
-/// Whether a Service has another selector than its original, so that it depends on other copies what it selects.
+/// Whether a body of a Service has another selector than the original. What it selects then depends on the other copies.
 pub(super) fn selects_others(original: &Object, body: &Node) -> bool {
     let selector = ["spec", "selector"];
     original.id.kind == "Service"
@@ -32,38 +35,43 @@ pub(super) fn selects_others(original: &Object, body: &Node) -> bool {
         && original.node.at(&selector) != body.at(&selector)
 }
 
-/// What one object needs.
+/// What one object requires of a preview.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Needs<'a> {
-    /// Objects to copy with it; what these need in turn is not among them.
+pub(super) struct Requirements<'a> {
+    /// Objects to copy with it, without the requirements of these.
     pub(super) objects: Vec<&'a Object>,
     /// What is missing or cannot be copied.
-    pub(super) lacks: Vec<Lack<'a>>,
-    /// Hosts that it names.
+    pub(super) lacks: Vec<Lack>,
+    /// Hosts that its texts name, sorted and unique.
     pub(super) hosts: Vec<Host<'a>>,
-    /// The namespace whose ServiceAccount `default` it needs, which is not in the input and yet may have rights.
+    /// The namespace whose ServiceAccount `default` it uses, where the input lacks that account: it may have rights.
     pub(super) unwritten_account: Option<&'a str>,
     /// Other findings.
     pub(super) findings: Vec<Diagnostic>,
 }
 
-impl Needs<'_> {
-    /// Whether something of it is reported with a place.
+impl<'a> Requirements<'a> {
+    /// Adds something that a copy cannot have, named by `referrer` at this place.
+    pub(super) fn lack(&mut self, what: What, referrer: &Id, place: Place) {
+        self.lacks.push(Lack { what, referrer: referrer.clone(), place });
+    }
+
+    /// Whether findings about it carry places, which differ between previews with equal patches.
     fn has_places(&self) -> bool {
         let is_pod = |host: &Host<'_>| matches!(host, Host::Pod { .. });
         !self.findings.is_empty() || !self.lacks.is_empty() || self.hosts.iter().any(is_pod)
     }
 }
 
-/// The requirements of a changed object that hold for all values that previews give to it.
+/// What is known of a changed object, whatever values previews give it.
 #[derive(Debug)]
 struct Known<'a> {
-    needs: Needs<'a>,
+    requirements: Requirements<'a>,
     /// The findings about its patches.
     verdict: Verdict,
 }
 
-/// Finds needs, and remembers those of the baseline's objects.
+/// Finds requirements and keeps them. The threads that plan previews share one.
 #[derive(Debug)]
 pub(super) struct Finder<'a> {
     pub(super) config: &'a Config,
@@ -77,64 +85,54 @@ pub(super) struct Finder<'a> {
     /// The policies that are copied with each object, by its number.
     pub(super) policies: Vec<Vec<&'a Object>>,
     pub(super) bindings: Bindings<'a>,
-    /// The objects that may make others.
+    /// Objects whose controllers may make others.
     makers: Vec<&'a Object>,
-    /// ExternalSecrets that add to a Secret of the input.
+    /// ExternalSecrets that add values to a Secret that something else makes.
     merging: Vec<&'a Object>,
-    /// By the number of the object.
-    known: Vec<OnceLock<Needs<'a>>>,
-    /// Of the ServiceAccounts `default` that are not in the input, by namespace.
-    unwritten_accounts: BTreeMap<&'a str, OnceLock<Needs<'a>>>,
-    /// Requirements of changed objects by original and cache key, without what values of variables name. `None` if
-    /// they depend on values, or on places in patches.
+    /// Requirements of unchanged objects, by their number.
+    known: Vec<OnceLock<Requirements<'a>>>,
+    /// Requirements of the ServiceAccount `default` where the input lacks it, by namespace of the baseline.
+    unwritten_accounts: BTreeMap<&'a str, OnceLock<Requirements<'a>>>,
+    /// Requirements of changed objects by number and cache key, without hosts in values of variables. `None` if they
+    /// depend on values, or on places in patches.
     changed: Vec<OnceMap<Option<Known<'a>>>>,
     pub(super) judge: Judge<'a>,
     /// Whether kustomize renamed some object.
     has_renamed: bool,
+    /// Parsed patches by cache key; `None` if one is malformed.
     patches: OnceMap<Option<Arc<Patch<'a>>>>,
     /// What the copies of all previews lack.
     lacks: Mutex<Lacks<'a>>,
-    /// The budget of all patches.
+    /// The work budget of all patches.
     pub(super) work: WorkBudget,
 }
 
 impl<'a> Finder<'a> {
     pub(super) fn new(config: &'a Config, catalog: &'a Catalog<'a>, work: WorkBudget) -> Self {
-        let monitors = monitors::KINDS
-            .iter()
-            .flat_map(|kind| catalog.in_baseline("monitoring.coreos.com", kind))
-            .collect();
-        let known = catalog.objects().map(|_| OnceLock::new()).collect();
-        let changed = catalog.objects().map(|_| OnceMap::default()).collect();
-        let (namespaces, bindings) = (catalog.namespaces(), Bindings::new(catalog));
-        let patches = OnceMap::default();
-        let external = &config.previews.spec.external;
+        let spec = &config.previews.spec;
         let names = |list: &'a [String]| list.iter().map(String::as_str).collect();
-        let labels = policy_labels(catalog);
-        let judge = Judge::new(&config.previews.spec.limits, labels);
+        let of_kind = |kind| catalog.in_baseline("monitoring.coreos.com", kind);
+        let homes = catalog.home.namespaces.iter();
         let is_renamed =
             |object: &Object| names::previous(&object.node).any(|name| name != object.id.name);
-        let has_renamed = catalog.objects().any(is_renamed);
         Self {
             config,
             catalog,
-            namespaces,
-            external_secrets: names(&external.secrets),
-            external_config_maps: names(&external.config_maps),
-            monitors,
+            namespaces: catalog.namespaces(),
+            external_secrets: names(&spec.external.secrets),
+            external_config_maps: names(&spec.external.config_maps),
+            monitors: monitors::KINDS.into_iter().flat_map(of_kind).collect(),
             sidecars: sidecars::of_baseline(catalog),
             policies: policies::copied_with(catalog),
-            bindings,
+            bindings: Bindings::new(catalog),
             makers: catalog.objects().filter(|object| may_make(object)).collect(),
             merging: secrets::merging(catalog).collect(),
-            known,
-            unwritten_accounts: (catalog.home.namespaces.iter())
-                .map(|home| (home.as_str(), OnceLock::new()))
-                .collect(),
-            changed,
-            judge,
-            has_renamed,
-            patches,
+            known: catalog.objects().map(|_| OnceLock::new()).collect(),
+            unwritten_accounts: homes.map(|home| (home.as_str(), OnceLock::new())).collect(),
+            changed: catalog.objects().map(|_| OnceMap::default()).collect(),
+            judge: Judge::new(&spec.limits, policy_labels(catalog)),
+            has_renamed: catalog.objects().any(is_renamed),
+            patches: OnceMap::default(),
             lacks: Mutex::default(),
             work,
         }
@@ -147,7 +145,7 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Reports what copies lack, once each.
+    /// Reports each thing that copies lack, once for all previews.
     pub(super) fn report_lacks(&self, report: &mut Report) {
         report.extend(
             self.lacks.lock().expect("no thread panics").findings(self.catalog, &self.makers),
@@ -155,11 +153,12 @@ impl<'a> Finder<'a> {
     }
 
     /// The requirements of an unchanged object of the baseline.
-    pub(super) fn of(&self, object: &'a Object) -> &Needs<'a> {
+    pub(super) fn of(&self, object: &'a Object) -> &Requirements<'a> {
         self.known[object.number].get_or_init(|| self.find(&object.id, &object.node))
     }
 
-    /// The Secrets of the input that a policy names: to pull what proxies load, and to call as a client.
+    /// The Secrets of the input that a policy of Istio names: credentials to pull a module for proxies, and certificates
+    /// of clients.
     pub(super) fn secrets_of(&self, policy: &Object) -> impl Iterator<Item = &'a Object> + use<'a> {
         let mut names = Vec::new();
         named_secrets(&policy.node, &mut names);
@@ -168,8 +167,8 @@ impl<'a> Finder<'a> {
         names.into_iter().filter_map(move |name| catalog.get(&namespace, "", "Secret", &name))
     }
 
-    /// What the ServiceAccount `default` of a namespace of the baseline needs where it is not in the input.
-    pub(super) fn of_unwritten_account(&self, home: &str) -> Option<&Needs<'a>> {
+    /// The requirements of the ServiceAccount `default` of a namespace of the baseline, if the input lacks the account.
+    pub(super) fn of_unwritten_account(&self, home: &str) -> Option<&Requirements<'a>> {
         let known = self.unwritten_accounts.get(home)?;
         Some(known.get_or_init(|| {
             let (group, kind, name) = ("".into(), "ServiceAccount".into(), "default".into());
@@ -182,35 +181,36 @@ impl<'a> Finder<'a> {
         &self,
         object: &'a Object,
         changes: &Changes<'_>,
-    ) -> Cow<'_, Needs<'a>> {
+    ) -> Cow<'_, Requirements<'a>> {
         match self.known_of(object, changes) {
-            Some(known) => Cow::Borrowed(&known.needs),
+            Some(known) => Cow::Borrowed(&known.requirements),
             None => Cow::Owned(self.find(&object.id, &changes.make(&object.node))),
         }
     }
 
-    /// The findings about the patches of an object; `None` if they do not fit, or if they depend on values.
+    /// The findings about the patches of an object; `None` if a patch does not fit, or if they depend on values.
     pub(super) fn verdict(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Verdict> {
         self.known_of(object, changes).map(|known| &known.verdict)
     }
 
     fn known_of(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Known<'a>> {
         let find = || {
-            let stages = self.work.allow(|all| changes.mark_stages(&object.node, all))?;
+            let stages =
+                self.work.allow(|allowance| changes.mark_stages(&object.node, allowance))?;
             let verdict = self.judge.judge(object, &stages, changes.given_images(), mark::is_in)?;
             let mut frame = stages.into_iter().next_back()?;
             changes.finish(&mut frame);
-            let needs = self.find(&object.id, &frame);
+            let requirements = self.find(&object.id, &frame);
             let fits = !changes.has_patches()
                 || self.unselected(object, &frame).next().is_none()
-                    && !needs.has_places()
+                    && !requirements.has_places()
                     && !selects_others(object, &frame);
-            fits.then_some(Known { needs, verdict })
+            fits.then_some(Known { requirements, verdict })
         };
-        let known = !changes.move_values();
-        known
-            .then(|| self.changed[object.number].get(&changes.cache_key(), find).as_ref())
-            .flatten()
+        if changes.move_values() {
+            return None;
+        }
+        self.changed[object.number].get(&changes.cache_key(), find).as_ref()
     }
 
     /// The Services that select this workload, but not with this body.
@@ -224,7 +224,7 @@ impl<'a> Finder<'a> {
         services.filter(|service| !service.selects(body)).map(|service| &service.object.id)
     }
 
-    /// Calls `take` with each host in the variables of changes, for a namespace of the baseline.
+    /// Calls `take` with each host in the values of changed variables, as a pod of the namespace `home` resolves it.
     pub(super) fn hosts_of(
         &self,
         home: &str,
@@ -238,41 +238,44 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Parses the text of a patch, without a place; `None` if it is wrong.
+    /// The parsed patch, without a place; `None` if it is malformed.
     pub(super) fn patch(&self, patch: &'a spec::Patch) -> Option<Arc<Patch<'a>>> {
         let key: SmallVec<[&str; 8]> = patch::cache_key(patch).collect();
-        let parse = |all: &mut _| Patch::parse(patch, Place::default(), all).ok().map(Arc::new);
+        let parse =
+            |allowance: &mut _| Patch::parse(patch, Place::default(), allowance).ok().map(Arc::new);
         self.patches.get(&key, || self.work.allow(parse)).clone()
     }
 
-    /// The requirements of a body with this identity.
-    pub(super) fn find(&self, id: &Id, body: &Node) -> Needs<'a> {
-        let mut needs = Needs::default();
+    /// The requirements of an object with this identity and body.
+    pub(super) fn find(&self, id: &Id, body: &Node) -> Requirements<'a> {
+        let mut requirements = Requirements::default();
         if let Some(pod) = pod_spec(body) {
             for reference in references(pod) {
-                needs.findings.extend(self.renamed(id, &reference));
-                self.need(&mut needs, id, reference);
+                requirements.findings.extend(self.renamed(id, &reference));
+                self.require(&mut requirements, id, reference);
             }
         }
         if id.kind == "ServiceAccount" && id.group.is_empty() {
-            access::follow(self, &mut needs, id, body);
+            access::follow(self, &mut requirements, id, body);
         }
-        storage::follow(&mut needs, id, body);
-        bound::follow(self, &mut needs, id, body);
-        secrets::follow(self, &mut needs, id, body);
-        monitors::follow(self, &mut needs, id, body);
-        needs.findings.extend(secrets::encrypted(id, body));
+        storage::follow(&mut requirements, id, body);
+        bound::follow(self, &mut requirements, id, body);
+        secrets::follow(self, &mut requirements, id, body);
+        monitors::follow(self, &mut requirements, id, body);
+        requirements.findings.extend(secrets::encrypted(id, body));
         let home = id.namespace.as_str();
-        hosts::find(body, |word, place| needs.hosts.extend(self.host(home, word, place)));
-        needs.hosts.sort();
-        needs.hosts.dedup();
+        hosts::find(body, |word, place| requirements.hosts.extend(self.host(home, word, place)));
+        requirements.hosts.sort();
+        requirements.hosts.dedup();
         let monitors = self.monitors.iter().copied().filter(|one| one.id.namespace == home);
-        needs.objects.extend(monitors.filter(|monitor| monitors::is_monitored(monitor, body)));
-        needs
+        requirements
+            .objects
+            .extend(monitors.filter(|monitor| monitors::is_monitored(monitor, body)));
+        requirements
     }
 
-    /// The finding that a patch uses an earlier name of another object: when its build ends, kustomize would take the
-    /// reference for that object.
+    /// The finding that a patch names an object by a name that another one had before kustomize renamed it. At the end of
+    /// its build, kustomize would point the reference to the other one.
     fn renamed(&self, id: &Id, reference: &Reference) -> Option<Diagnostic> {
         let (group, kind) = reference.referent.group_kind();
         let name = reference.name.as_str();
@@ -292,77 +295,79 @@ impl<'a> Finder<'a> {
         }
         let new = &other.id.name;
         let message = format!(
-            "a patch lets {id} name {kind} `{name}`, which another one is called and `{new}` was called before \
-             kustomize renamed it"
+            "a patch lets {id} name {kind} `{name}`, which is also the earlier name of {kind} `{new}`: kustomize renamed it"
         );
-        let help =
-            format!("write `{new}` if that is meant; else give the other one a name of its own");
+        let help = format!(
+            "write `{new}` if you mean that one; else give {kind} `{name}` a name that no other one had"
+        );
         let finding = Diagnostic::new(&code::RENAMED_REFERENCE, message, help);
         Some(finding.at(reference.place, "the name before"))
     }
 
-    /// The host that a declared dependency of a service of this namespace means.
+    /// The host that a declared dependency names, for a service of this namespace.
     pub(super) fn dependency(&self, home: &str, host: &str) -> Option<Host<'a>> {
         Host::of(self.catalog, &self.namespaces, home, (host, true), Place::default())
     }
 
-    /// The host that a word of a text means in a namespace of the baseline.
+    /// The host that a word of a text names, as a pod of this namespace of the baseline resolves it.
     fn host(&self, home: &str, word: Word<'_>, place: Place) -> Option<Host<'a>> {
         let Word { text, is_host, .. } = word;
         let host = Host::of(self.catalog, &self.namespaces, home, (text, is_host), place)?;
         (!word.is_secret || !matches!(host, Host::Pod { .. })).then_some(host)
     }
 
-    /// Finds a named object, or notes that it is missing.
-    pub(super) fn need(&self, needs: &mut Needs<'a>, referrer: &Id, reference: Reference) {
+    /// Adds a referenced object, or notes that it is missing.
+    pub(super) fn require(
+        &self,
+        requirements: &mut Requirements<'a>,
+        referrer: &Id,
+        reference: Reference,
+    ) {
         let (group, kind) = reference.referent.group_kind();
-        let home = referrer.namespace.as_str();
-        let [of, what] = [group, kind].map(SmolStr::from);
-        let name = reference.name.as_str().into();
-        let wanted = Id { group: of, kind: what, namespace: home.into(), name };
-        let lack = |what| Lack { what, referrer: referrer.clone(), place: reference.place };
+        let [group, kind, name] = [group, kind, &reference.name].map(SmolStr::from);
+        let wanted = Id { group, kind, namespace: referrer.namespace.clone(), name };
+        let object = self.catalog.find(&wanted);
         if reference.referent == Referent::Claim {
-            needs.lacks.push(lack(What::Claim(wanted)));
-            return;
-        }
-        if reference.referent == Referent::ServiceAccount && reference.name == "default" {
-            // Every namespace has a `default`; it is copied only if the baseline configures it.
-            let object = self.catalog.get(home, group, kind, "default");
+            requirements.lack(What::Claim(wanted), referrer, reference.place);
+        } else if reference.referent == Referent::ServiceAccount && reference.name == "default" {
+            // Every namespace has a `default`. It is copied only if the baseline configures it.
             if object.is_none() {
-                let of_home = self.unwritten_accounts.get_key_value(home);
-                needs.unwritten_account = of_home.map(|(home, _)| *home);
+                let account = self.unwritten_accounts.get_key_value(referrer.namespace.as_str());
+                requirements.unwritten_account = account.map(|(home, _)| *home);
             }
-            needs.objects.extend(object);
-            return;
-        }
-        if self.is_external(reference.referent, &reference.name) {
-            return;
-        }
-        if let Some(object) = self.catalog.find(&wanted) {
+            requirements.objects.extend(object);
+        } else if self.is_external(reference.referent, &reference.name) {
+            // Something makes it in every preview.
+        } else if let Some(object) = object {
             if is_encrypted(&object.node) {
-                needs.lacks.push(lack(What::Encrypted(ByNumber(object))));
+                requirements.lack(What::Encrypted(object.id.clone()), referrer, reference.place);
             }
-            needs.objects.push(object);
-            needs.objects.extend(self.merging.iter().filter(|one| secrets::adds_to(one, &wanted)));
-            return;
+            requirements.objects.push(object);
+            let merging = self.merging.iter().filter(|one| secrets::adds_to(one, &wanted));
+            requirements.objects.extend(merging);
+        } else if !self.is_made(requirements, referrer, &wanted, reference.place)
+            && !reference.optional
+        {
+            requirements.lack(What::Missing(wanted), referrer, reference.place);
         }
-        if self.is_made(needs, referrer, &wanted, reference.place) || reference.optional {
-            return;
-        }
-        needs.lacks.push(lack(What::Missing(wanted)));
     }
 
-    /// Whether an object of the input makes the missing one, for copies as well. If so, the maker is copied or the
-    /// copy refused.
-    fn is_made(&self, needs: &mut Needs<'a>, referrer: &Id, wanted: &Id, place: Place) -> bool {
+    /// Whether an object of the input makes the missing one in previews too. Adds the maker to what is copied, or
+    /// notes that its product cannot be.
+    fn is_made(
+        &self,
+        requirements: &mut Requirements<'a>,
+        referrer: &Id,
+        wanted: &Id,
+        place: Place,
+    ) -> bool {
         for made in makers(self.makers.iter().copied(), wanted) {
             match made.way {
-                Way::Copied => needs.objects.push(made.by),
-                Way::Sealed => needs.lacks.push(Lack {
-                    what: What::Sealed(ByNumber(made.by), wanted.name.to_string()),
-                    referrer: referrer.clone(),
-                    place,
-                }),
+                Way::Copied => requirements.objects.push(made.by),
+                Way::Sealed => {
+                    let what = What::Sealed(made.by.id.clone(), wanted.name.to_string());
+                    requirements.lack(what, referrer, place);
+                }
                 // A class that the same pods mount, or a Service that selects them, is copied anyway.
                 Way::Mounted => {}
                 Way::Again if self.is_in_front(made.by, referrer) => {}
@@ -373,16 +378,16 @@ impl<'a> Finder<'a> {
         false
     }
 
-    /// Whether a Service selects the pods of a workload.
+    /// Whether a Service selects the pods of the workload with this identity.
     fn is_in_front(&self, service: &Object, workload: &Id) -> bool {
-        let Id { group, kind, namespace, name } = workload;
-        let workload = self.catalog.get(namespace, group, kind, name);
-        workload.is_some_and(|workload| {
+        self.catalog.find(workload).is_some_and(|workload| {
             let mut selecting = self.catalog.selecting(workload).iter();
-            selecting.any(|one| one.name == service.id.name && *namespace == service.id.namespace)
+            selecting
+                .any(|one| one.name == service.id.name && one.namespace == service.id.namespace)
         })
     }
 
+    /// Whether every namespace has such an object, or `spec.external` lists it.
     fn is_external(&self, referent: Referent, name: &str) -> bool {
         /// ConfigMaps that a controller puts into every namespace.
         const EVERYWHERE: [&str; 3] =
@@ -397,7 +402,7 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// The names of Secrets in a policy of Istio.
+/// Adds the names of the Secrets below a node of an Istio policy.
 fn named_secrets(node: &Node, names: &mut Vec<String>) {
     for (key, value) in node.entries() {
         match (key.text.as_str(), value.text()) {

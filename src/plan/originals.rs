@@ -1,4 +1,4 @@
-//! The objects that any preview copies, for findings that are reported once for all previews.
+//! The originals of all copies, for findings that are reported once for all previews.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,20 @@ use super::environment::{Body, Copied};
 use crate::kube::Object;
 use crate::yaml::Node;
 
-/// The originals of copies.
-pub(super) struct Copies<'a, 'p> {
+/// The objects that at least one preview copies.
+pub(super) struct Originals<'a, 'p> {
     /// In the order of identity.
-    originals: Vec<&'a Object>,
-    /// Copies with patches or emptied claims, by the number of their original, where it has no other copies.
+    all: Vec<&'a Object>,
+    /// Copies with patches or emptied claims, by the number of an original that has no other copies.
     patched: BTreeMap<usize, Vec<&'p Copied<'a>>>,
 }
 
-impl<'a, 'p> Copies<'a, 'p> {
-    /// Those of a plan.
+impl<'a, 'p> Originals<'a, 'p> {
+    /// Those of the plan's previews.
     pub(super) fn of(plan: &'p Plan<'a>) -> Self {
         let mut originals = vec![None; plan.catalog.objects().count()];
         let mut is_plain = vec![false; originals.len()];
-        // Where claims alone are emptied, one copy is as good as another.
+        // Copies without patches are alike, so of those with emptied claims one is enough.
         let mut is_emptied = is_plain.clone();
         let mut patched: BTreeMap<usize, Vec<&'p Copied<'a>>> = BTreeMap::new();
         for copy in plan.environments.iter().flat_map(|env| &env.copies) {
@@ -39,16 +39,17 @@ impl<'a, 'p> Copies<'a, 'p> {
             }
         }
         patched.retain(|number, _| !is_plain[*number]);
-        Self { originals: originals.into_iter().flatten().collect(), patched }
+        Self { all: originals.into_iter().flatten().collect(), patched }
     }
 
-    /// The originals, in the order of identity.
-    pub(super) fn originals(&self) -> &[&'a Object] {
-        &self.originals
+    /// All of them, in the order of identity.
+    pub(super) fn all(&self) -> &[&'a Object] {
+        &self.all
     }
 
-    /// Whether something that holds for an original still holds for some copy: a patch may have corrected it.
-    pub(super) fn keep(&self, original: &Object, holds: impl Fn(&Node) -> bool) -> bool {
+    /// Whether something that holds for an original holds for one of its copies too. A patch may have changed it in all
+    /// of them.
+    pub(super) fn holds_for_copy(&self, original: &Object, holds: impl Fn(&Node) -> bool) -> bool {
         let Some(patched) = self.patched.get(&original.number) else { return true };
         patched.iter().any(|copy| holds(&copy.node()))
     }
