@@ -197,7 +197,7 @@ impl<'a> Finder<'a> {
         let find = || {
             let stages =
                 self.work.allow(|allowance| changes.mark_stages(&object.node, allowance))?;
-            let verdict = self.judge.judge(object, &stages, mark::is_in)?;
+            let verdict = self.judge.judge(object, &stages, changes.given_images(), mark::is_in)?;
             let mut frame = stages.into_iter().next_back()?;
             changes.finish(&mut frame);
             let requirements = self.find(&object.id, &frame);

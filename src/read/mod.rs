@@ -31,7 +31,7 @@ pub(crate) use resource_list::{ResourceList, read_resource_list};
 pub(crate) use suite_references::check_references;
 pub(crate) use suites::{check_gate, read_suites, source_root};
 
-use crate::diagnostic::{Diagnostic, Refused, Report, code};
+use crate::diagnostic::{Diagnostic, Place, Refused, Report, code};
 use crate::kube::Object;
 use crate::yaml::{Data, Node};
 
@@ -45,7 +45,8 @@ pub(crate) fn open_list(mut node: Node) -> Result<Vec<Node>, Node> {
     let api_version = node.text_at(&["apiVersion"]).unwrap_or_default().to_owned();
     let is_list = |items: &Node| matches!(items.data, Data::List(_)) || items.is_null();
     let is_typed = !matches!(item_kind.as_str(), "" | "Resource");
-    if is_typed && !node.get("items").is_some_and(is_list) {
+    // An object of a typed kind may be called so and hold other things.
+    if !node.get("items").is_some_and(is_list) {
         return Err(node);
     }
     let mut items = match node.remove("items").map(|items| items.data) {
@@ -70,6 +71,10 @@ pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, report: &mut Re
         }
         Err(node) => node,
     };
+    if let Some(finding) = list_without_items(&node) {
+        report.push(finding);
+        return;
+    }
     let is_ours = is_of(&node, crate::spec::KIND) || is_of(&node, crate::spec::AFFECTED_KIND);
     if is_ours {
         return;
@@ -79,6 +84,27 @@ pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, report: &mut Re
         Ok(object) => objects.push(object),
         Err(refused) => report.extend(refused),
     }
+}
+
+/// The finding that the `items` of a list of objects are no list. Without any, a document is an object unless it is
+/// a plain `List`: kubectl and kustomize see it so too.
+fn list_without_items(node: &Node) -> Option<Diagnostic> {
+    let kind = node.text_at(&["kind"]).filter(|kind| kind.ends_with("List"))?;
+    let is_plain = kind == "List" && node.text_at(&["apiVersion"]).is_none_or(|it| it == "v1");
+    let items = node.get("items").filter(|items| !items.is_null());
+    let (what, place) = match items.map(|items| (&items.data, items.place)) {
+        Some((Data::List(_), _)) => return None,
+        Some((Data::Map(_), place)) => ("are a mapping", place),
+        Some((Data::Scalar { .. }, place)) => ("are a single value", place),
+        None if is_plain && node.get("items").is_none() => ("are missing", node.place),
+        None => return None,
+    };
+    let message = format!("the items of this list of objects {what}, so none of them is read");
+    let help =
+        "write `items` as a list, each object behind a `-`; `items: []` says that there are none";
+    let start = place.range().start;
+    let place = Place::new(place.file(), start, start);
+    Some(Diagnostic::new(&code::NOT_AN_OBJECT, message, help).at(place, "expected a list"))
 }
 
 /// Whether a document is a previews.yaml.
@@ -134,7 +160,9 @@ mod tests {
                 "{{apiVersion: v1, kind: ConfigMapList, metadata: {{name: l}}, items: [{whole}]}}"
             ),
             "{apiVersion: v1, kind: ConfigMapList, items: [{metadata: {name: a}}]}".to_owned(),
-            format!("{{kind: List, items: [{{kind: List, items: [{whole}]}}, {{kind: List}}]}}"),
+            format!(
+                "{{kind: List, items: [{{kind: List, items: [{whole}]}}, {{kind: List, items: []}}]}}"
+            ),
         ] {
             assert_eq!(objects(&list), ["ConfigMap a"], "{list}");
         }

@@ -19,7 +19,7 @@ pub(crate) use flux::*;
 pub(crate) use limits::*;
 pub use preview::*;
 pub use read::Config;
-pub(crate) use read::{foreign_to_us, read_affected};
+pub(crate) use read::{foreign_to_us, misread, read_affected};
 pub(crate) use routing::*;
 pub(crate) use services::*;
 pub(crate) use time::time;

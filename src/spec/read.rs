@@ -323,7 +323,7 @@ fn check_object(node: &Node, form: &Form, path: &Path<'_>, report: &mut Report) 
 }
 
 fn check_string(node: &Node, form: &Form, path: &Path<'_>, report: &mut Report) {
-    let Data::Scalar { text, plain } = &node.data else {
+    let Data::Scalar { text, .. } = &node.data else {
         let mut error = wrong_type(node, "a string", path);
         // To YAML, `{preview}` without quotes is a mapping of one key.
         if let [(key, value)] = node.entries()
@@ -334,15 +334,7 @@ fn check_string(node: &Node, form: &Form, path: &Path<'_>, report: &mut Report) 
         report.push(error);
         return;
     };
-    let read_as = match node.resolve() {
-        Some(Resolved::Number(number)) => Some(format!("the number {}", plainly(&number))),
-        Some(Resolved::Bool(value)) => Some(format!("the boolean {value}")),
-        Some(Resolved::Null) => Some("null".to_owned()),
-        _ if *plain && is_date(text) => Some("a date by kustomize".to_owned()),
-        _ if *plain && is_ambiguous(text) => Some("a boolean by kubectl".to_owned()),
-        _ => None,
-    };
-    if let Some(read_as) = read_as {
+    if let Some(read_as) = misread(node) {
         report.push(
             Diagnostic::new(
                 &code::CONFIG_TYPE,
@@ -389,6 +381,21 @@ fn without_quotes(node: &Node, is_quoted: bool, mut error: Diagnostic) -> Diagno
 fn lower_first(text: &str) -> String {
     let mut rest = text.trim_end_matches('.').chars();
     rest.next().map_or(String::new(), |first| first.to_lowercase().chain(rest).collect())
+}
+
+/// What readers make of a plain scalar that is to be a string; none where all of them read a string.
+pub(crate) fn misread(node: &Node) -> Option<String> {
+    let Data::Scalar { text, plain } = &node.data else {
+        return None;
+    };
+    match node.resolve() {
+        Some(Resolved::Number(number)) => Some(format!("the number {}", plainly(&number))),
+        Some(Resolved::Bool(value)) => Some(format!("the boolean {value}")),
+        Some(Resolved::Null) => Some("null".to_owned()),
+        _ if *plain && is_date(text) => Some("a date by kustomize".to_owned()),
+        _ if *plain && is_ambiguous(text) => Some("a boolean by kubectl".to_owned()),
+        _ => None,
+    }
 }
 
 /// A number as YAML readers print it: `1.10` is 1.1, `1e10` is 10000000000.

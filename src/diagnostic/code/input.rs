@@ -26,7 +26,7 @@ codes! {
     NOT_AN_OBJECT = "not-an-object", Error, "a document is not a Kubernetes object",
         "Every document needs `apiVersion`, `kind` and `metadata.name`, all strings. Values files,\n\
          kustomization files and snippets are not part of a baseline: name the folder that holds the\n\
-         kustomization.yaml instead, and it is built.";
+         kustomization.yaml instead, and it is built. The `items` of a List are a list, or null.";
     DUPLICATE_OBJECT = "duplicate-object", Error, "an object is in the input twice",
         "Two documents have the same kind, namespace and name. Applied, the later would overwrite\n\
          the earlier; anabranch does not choose for you.";

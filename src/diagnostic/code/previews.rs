@@ -22,7 +22,9 @@ codes! {
         "A patch is a strategic merge patch or a JSON 6902 patch, as kustomize writes them. Its\n\
          target must be among the copied objects, and it may not change a copy's identity. The result must\n\
          keep the limits: levels (--max-depth), visited values (--max-patch-nodes), and replicas\n\
-         (`spec.limits.replicas`).";
+         (`spec.limits.replicas`). It must have the fields that the API server requires, and the containers\n\
+         that get an image from the preview. Where Kubernetes takes text, a value such as `on` or `1.10`\n\
+         needs quotes.";
     QUOTA_EXCEEDED = "quota-exceeded", Error, "a preview has more objects than limits.quota allows",
         "The API server counts the objects of a namespace. If there is one too many, it refuses it, and Flux the whole\n\
          preview. Counted are Services (also each alias), ConfigMaps (also `anabranch` and those of Kubernetes and\n\

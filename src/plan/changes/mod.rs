@@ -120,6 +120,12 @@ impl<'a> Changes<'a> {
         self.by_service.push((change, images));
     }
 
+    /// The containers that get an image.
+    pub(super) fn given_images(&self) -> impl Iterator<Item = &'a str> {
+        let images = self.by_service.iter().flat_map(|(_, images)| images.by_container.iter());
+        images.map(|(container, _)| *container)
+    }
+
     /// The values of variables, which may name hosts.
     pub(super) fn variables(&self) -> impl Iterator<Item = &'a str> {
         let changes = self.by_service.iter().flat_map(|(change, _)| &change.env);

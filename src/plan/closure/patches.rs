@@ -211,7 +211,8 @@ impl<'a> Closure<'a, '_> {
         let work = &self.finder.work;
         let (origins, stages) =
             work.allow(|allowance| changes.patch(&original.node, applying, allowance, self.report));
-        let verdict = self.finder.judge.judge(original, &stages, |_| false);
+        let given = changes.given_images();
+        let verdict = self.finder.judge.judge(original, &stages, given, |_| false);
         let findings = verdict.into_iter().flatten().chain(self.unselecting(original, &stages));
         self.report.extend(
             findings.map(|(patch, finding)| finding.at(origins[patch].place(), "this patch")),

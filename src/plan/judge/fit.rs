@@ -6,7 +6,7 @@ use super::values::{containers, name};
 use super::{Verdict, culprit};
 use crate::diagnostic::{Diagnostic, code, first_of};
 use crate::kube::Object;
-use crate::model::pod_spec;
+use crate::model::{pod_labels, pod_spec};
 use crate::yaml::Node;
 
 /// The problems of a patched object that it did not have before the patches.
@@ -18,15 +18,20 @@ pub(super) fn unfit(original: &Object, stages: &[Node]) -> Verdict {
             no_address(original, stages),
         ],
         ("apps", "Deployment") => {
-            vec![paused(original, stages), missing_volumes(original, stages)]
+            vec![
+                paused(original, stages),
+                selector_apart(original, stages),
+                missing_volumes(original, stages),
+            ]
         }
+        ("apps", _) => vec![selector_apart(original, stages), missing_volumes(original, stages)],
         _ => vec![missing_volumes(original, stages)],
     };
     problems.into_iter().flatten().collect()
 }
 
 /// A problem that `look` returns after the patches and not before them: its message, with the patch that made it.
-fn problem(
+pub(super) fn problem(
     stages: &[Node],
     help: &str,
     look: impl Fn(&Node) -> Option<String>,
@@ -46,6 +51,21 @@ fn paused(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
         let is_paused = body.at(&["spec", "paused"]).is_some_and(Node::is_true);
         is_paused
             .then(|| format!("a patch pauses {}, and the copy would have no pods", original.id))
+    })
+}
+
+/// The selector of a workload must select the pods of its own template.
+fn selector_apart(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
+    let help = "leave the label and the selector as they are, or change both alike: the API server takes no others";
+    problem(stages, help, |body| {
+        let labels = pod_labels(body)?;
+        let mut wanted = body.at(&["spec", "selector", "matchLabels"])?.entries().iter();
+        let (label, _) =
+            wanted.find(|(key, value)| labels.text_at(&[&key.text]) != value.text())?;
+        let (id, label) = (&original.id, &label.text);
+        Some(format!(
+            "a patch makes the selector of {id} miss its own pods, by the label `{label}`"
+        ))
     })
 }
 

@@ -5,7 +5,10 @@
 //! changes that may need more privileges, and fields that no copy keeps.
 
 mod fit;
+mod places;
 mod privileges;
+mod required;
+mod strings;
 mod values;
 
 use std::borrow::Cow;
@@ -43,12 +46,13 @@ impl<'a> Judge<'a> {
         Self { limits, policy_labels }
     }
 
-    /// Judges the stages of an object. `None` if a finding depends on a value that differs between previews
-    /// (`is_open`).
-    pub(super) fn judge(
+    /// Judges the stages of an object. `given` are the containers that get an image from the preview. `None` if a
+    /// finding depends on a value that differs between previews (`is_open`).
+    pub(super) fn judge<'g>(
         &self,
         original: &Object,
         stages: &[Node],
+        given: impl Iterator<Item = &'g str>,
         is_open: impl Fn(&Node) -> bool,
     ) -> Option<Verdict> {
         let [before, .., after] = stages else {
@@ -66,10 +70,12 @@ impl<'a> Judge<'a> {
         }
         let mut verdict: Verdict = refused.into_values().flatten().collect();
         if verdict.is_empty() {
-            verdict.extend(values::replaced_images(original, stages, &is_open));
+            verdict.extend(values::lost_images(original, stages, given));
         }
         verdict.extend(values::refused(self.limits, original, stages, &is_open));
         verdict.extend(fit::unfit(original, stages));
+        verdict.extend(required::taken(original, stages));
+        verdict.extend(strings::not_text(original, stages));
         verdict.extend(self.privilege_changes(original, stages, &changes));
         verdict.extend(dropped_fields(original, stages));
         Some(verdict)
@@ -208,14 +214,29 @@ fn dropped_fields(original: &Object, stages: &[Node]) -> Option<(usize, Diagnost
         "ServiceMonitor" | "PodMonitor" => look(&["spec"], &|key, _| key != "namespaceSelector"),
         _ => {}
     }
-    let &(path, key) = dropped_fields.first()?;
-    let patch = last_to_change(stages, |body| body.at(path).and_then(|parent| parent.get(key)));
+    let old: BTreeSet<&str> = node_ports(before).collect();
+    let is_new = |port: &str| !old.contains(port);
+    let new_port = original.is("", "Service") && node_ports(after).any(is_new);
+    let patch = match dropped_fields.first() {
+        Some(&(path, key)) => {
+            last_to_change(stages, |body| body.at(path).and_then(|parent| parent.get(key)))
+        }
+        None if new_port => last_to_change(stages, |body| node_ports(body).collect::<Vec<_>>()),
+        None => return None,
+    };
     let fields = dropped_fields.iter().map(|(path, key)| format!("{}.{key}", path.join(".")));
-    let fields = first_of(5, ", ", fields);
+    let fields =
+        first_of(5, ", ", fields.chain(new_port.then(|| "spec.ports.nodePort".to_owned())));
     let finding = Diagnostic::new(
         &code::DROPPED,
         format!("a patch of {} writes what no copy keeps: {fields}", original.id),
         "leave it out of the patch: it belongs to the original, or anabranch sets it",
     );
     Some((patch, finding.once()))
+}
+
+/// The ports of nodes that a Service asks for.
+fn node_ports(service: &Node) -> impl Iterator<Item = &str> {
+    let ports = service.at(&["spec", "ports"]).map(Node::items).unwrap_or_default();
+    ports.iter().filter_map(|port| port.text_at(&["nodePort"]))
 }

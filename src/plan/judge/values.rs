@@ -55,26 +55,41 @@ pub(super) fn refused(
     verdict
 }
 
-/// Containers whose image is set both by the preview and by a patch.
-pub(super) fn replaced_images(
+/// Containers to which the preview gives an image, and of which a patch takes it away: it writes another one, or
+/// the container goes. `given` are their names.
+pub(super) fn lost_images<'g>(
     original: &Object,
     stages: &[Node],
-    is_open: impl Fn(&Node) -> bool,
+    given: impl Iterator<Item = &'g str>,
 ) -> Verdict {
-    let body = &stages[stages.len() - 1];
+    let (before, after) = (&stages[0], &stages[stages.len() - 1]);
     let mut verdict = Verdict::new();
-    // An image that the preview sets is open before the first patch.
-    for container in containers(&stages[0]).filter(|one| one.get("image").is_some_and(&is_open)) {
-        let name = name(container);
-        if image_of(body, name).is_none_or(&is_open) {
-            continue;
-        }
-        let message = format!(
-            "a patch replaces the image that the preview gives to container `{name}` of {}",
-            original.id
-        );
-        let help = "write the image in one of the two places: `image` of the service is what `set` changes";
-        let patch = culprit(stages, 1, |body| image_of(body, name));
+    for container in given {
+        let image = image_of(before, container);
+        let (message, help) = match containers(after).find(|one| name(one) == container) {
+            // The one without an image is reported where fields are required.
+            Some(kept) if kept.get("image").is_none_or(Node::is_null) => continue,
+            Some(kept) if kept.get("image") == image => continue,
+            Some(_) => (
+                format!(
+                    "a patch replaces the image that the preview gives to container `{container}` of {}",
+                    original.id
+                ),
+                "write the image in one of the two places: `image` of the service is what `set` changes",
+            ),
+            // So is a pod without containers; and one can have another name.
+            None if containers(after).next().is_none() => continue,
+            None if containers(after).any(|one| one.get("image") == image) => continue,
+            None => (
+                format!(
+                    "a patch takes away container `{container}` of {}, to which the preview gives an image",
+                    original.id
+                ),
+                "leave the container: the copy would run without the change; or name another one in \
+                 `containers` of the service",
+            ),
+        };
+        let patch = culprit(stages, 1, |body| image_of(body, container));
         verdict.push((patch, Diagnostic::new(&code::BAD_PATCH, message, help)));
     }
     verdict

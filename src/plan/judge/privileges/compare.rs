@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{PolicyLabels, annotations};
+use super::{PolicyLabels, annotations, injected};
 use crate::kube::meta;
 use crate::model::pod_spec;
 use crate::yaml::{Data, Node};
@@ -15,6 +15,8 @@ pub(super) enum Rule {
     Any,
     /// Nothing.
     Nothing,
+    /// Text, except what an injector replaces by a secret.
+    Text,
     /// What this rule allows, and to remove the value.
     Removable(&'static Rule),
     /// A boolean may become the value that `restricts`. `default` is its value while it is absent.
@@ -131,6 +133,11 @@ impl<'n, 'l> Comparison<'n, 'l> {
         match rule {
             Rule::Any => {}
             Rule::Nothing => self.report_parts(old, new),
+            Rule::Text => {
+                if new.and_then(Node::text).is_some_and(injected::is_replaced) {
+                    self.report(old, new);
+                }
+            }
             Rule::Removable(_) if new.is_none() => {}
             Rule::Removable(rule) => self.compare(rule, old, new),
             Rule::Flag { restricts, default } => self.flag(*restricts, *default, old, new),

@@ -6,6 +6,7 @@
 
 mod annotations;
 mod compare;
+mod injected;
 mod show;
 mod table;
 #[cfg(test)]

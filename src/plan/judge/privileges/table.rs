@@ -37,8 +37,13 @@ const METADATA: Rule = Fields(&[
 
 static OTHER: Rule = Fields(&[("metadata", METADATA), ("status", Any)]);
 
-static CONFIG_MAP: Rule =
-    Fields(&[("metadata", METADATA), ("data", Any), ("binaryData", Any), ("immutable", Any)]);
+static CONFIG_MAP: Rule = Fields(&[
+    ("metadata", METADATA),
+    // Injectors read those of which a container takes its variables.
+    ("data", Fields(&[("*", Text)])),
+    ("binaryData", Any),
+    ("immutable", Any),
+]);
 
 static SERVICE_ACCOUNT: Rule = Fields(&[
     ("metadata", METADATA),
@@ -199,7 +204,7 @@ const CONTAINER: Rule = Fields(&[
             "name",
             &Removable(&Fields(&[
                 ("name", Any),
-                ("value", Any),
+                ("value", Text),
                 (
                     "valueFrom",
                     Removable(&Fields(&[

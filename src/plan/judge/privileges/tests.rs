@@ -52,6 +52,32 @@ fn of_metadata(before: &str, after: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_value_that_an_injector_replaces_by_a_secret_is_named() {
+    for (before, value) in [
+        ("", "vault:secret/data/prod#pw"),
+        ("A, value: x", "gcp:secretmanager:projects/1/secrets/prod"),
+        ("A, value: 'vault:secret/data/staging#pw'", ">>vault:pki/issue#key"),
+        ("A, valueFrom: {configMapKeyRef: {name: a, key: b}}", "prod@azurekeyvault"),
+    ] {
+        let env = |variable: &str| format!("env: [{{name: {variable}}}]");
+        let before = if before.is_empty() { "env: []".to_owned() } else { env(before) };
+        let said = of_containers(&before, &env(&format!("A, value: '{value}'")));
+        // As any value of a variable it is not shown.
+        one(&said, &["containers[c].env[A].value", "it may be secret"]);
+    }
+    let map = |value: &str| {
+        format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: d}}, data: {{a: '{value}'}}}}"
+        )
+    };
+    one(
+        &messages(&map("x"), &map("vault:secret/data/prod#pw")),
+        &["data.a", "vault:secret/data/prod#pw"],
+    );
+    assert_eq!(messages(&map("x"), &map("y")), [""; 0]);
+}
+
+#[test]
 fn what_gives_a_pod_nothing_is_not_named() {
     for (before, after) in [
         ("", "terminationGracePeriodSeconds: 5, hostNetwork: false, hostUsers: false"),
@@ -100,6 +126,11 @@ fn what_gives_a_pod_nothing_is_not_named() {
             "volumeMounts: [{name: v, mountPath: /v}]",
             "volumeMounts: [{name: v, mountPath: /v, readOnly: true}]",
         ),
+        (
+            "env: [{name: A, value: 'vault:a#b'}]",
+            "env: [{name: B, value: b}, {name: A, value: 'vault:a#b'}]",
+        ),
+        ("env: [{name: A, value: 'vault:a#b'}]", "env: [{name: A, value: b}]"),
     ] {
         assert_eq!(of_containers(before, after), [""; 0], "{after}");
     }

@@ -1,0 +1,104 @@
+//! Finds fields that a patch takes away although Kubernetes requires them.
+
+use std::collections::BTreeSet;
+
+use super::fit::problem;
+use super::places::{self, CONTAINERS, visit};
+use crate::diagnostic::{Diagnostic, first_of};
+use crate::kube::{Id, Object};
+use crate::yaml::{Data, Node};
+
+/// Paths of mappings, each with fields that none of these mappings may lack.
+type Rows = &'static [(&'static str, &'static [&'static str])];
+
+/// Of workloads of the group `apps`.
+const WORKLOAD: Rows = &[("spec", &["selector", "template"]), ("spec.template", &["spec"])];
+
+/// Of the template of pods. What mounts name is looked at where volumes are.
+const TEMPLATE: Rows = &[
+    ("spec", &["containers"]),
+    ("spec.hostAliases[]", &["ip"]),
+    ("spec.readinessGates[]", &["conditionType"]),
+    ("spec.topologySpreadConstraints[]", &["maxSkew", "topologyKey", "whenUnsatisfiable"]),
+    ("spec.volumes[]", &["name"]),
+    ("spec.volumes[].hostPath", &["path"]),
+    ("spec.volumes[].persistentVolumeClaim", &["claimName"]),
+    ("spec.volumes[].csi", &["driver"]),
+    ("spec.volumes[].nfs", &["server", "path"]),
+    ("spec.volumes[].configMap|secret.items[]", &["key", "path"]),
+];
+
+/// Of a container. Names of variables are looked at where their values are.
+const CONTAINER: Rows = &[
+    ("", &["name", "image"]),
+    ("ports[]", &["containerPort"]),
+    ("volumeMounts[]", &["mountPath"]),
+    ("volumeDevices[]", &["devicePath"]),
+    ("env[].valueFrom.configMapKeyRef|secretKeyRef", &["key"]),
+    ("env[].valueFrom.fieldRef", &["fieldPath"]),
+    ("env[].valueFrom.resourceFieldRef", &["resource"]),
+    ("livenessProbe|readinessProbe|startupProbe.httpGet|tcpSocket|grpc", &["port"]),
+    ("lifecycle.postStart|preStop.httpGet|tcpSocket", &["port"]),
+];
+
+/// Of roles and their bindings.
+const RBAC: Rows =
+    &[("rules[]", &["verbs"]), ("roleRef", &["kind", "name"]), ("subjects[]", &["kind", "name"])];
+
+/// Required fields that an object lacks after the patches, and did not lack before them.
+pub(super) fn taken(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
+    let id = &original.id;
+    let old = missing(id, &stages[0]);
+    let help = "give it a value, or leave it out of the patch: then it stays as in the original";
+    problem(stages, help, |body| {
+        let fields = missing(id, body);
+        let fields: Vec<String> = fields.difference(&old).map(|one| format!("`{one}`")).collect();
+        (!fields.is_empty()).then(|| {
+            let fields = first_of(5, ", ", fields);
+            format!("a patch leaves {id} without {fields}, which the API server requires")
+        })
+    })
+}
+
+/// The places of required fields that an object lacks.
+fn missing(id: &Id, body: &Node) -> BTreeSet<String> {
+    let mut missing = BTreeSet::new();
+    if id.group == "rbac.authorization.k8s.io" {
+        look(body, RBAC, "", &mut missing);
+        if id.kind.ends_with("Binding") && !has(body, "roleRef") {
+            missing.insert("roleRef".to_owned());
+        }
+    }
+    if id.group == "apps" {
+        look(body, WORKLOAD, "", &mut missing);
+    }
+    if let Some((template, place)) = places::template(id, body) {
+        look(template, TEMPLATE, &place, &mut missing);
+        visit(template, CONTAINERS, &mut place.clone(), &mut |place, container| {
+            look(container, CONTAINER, place, &mut missing);
+        });
+    }
+    missing
+}
+
+/// Looks for the fields of rows, which begin at a node and its place.
+fn look(node: &Node, rows: Rows, place: &str, missing: &mut BTreeSet<String>) {
+    for (path, fields) in rows {
+        visit(node, path, &mut place.to_owned(), &mut |place, parent| {
+            // What is null is not there itself.
+            let lacking = fields.iter().filter(|field| !parent.is_null() && !has(parent, field));
+            missing.extend(lacking.map(|field| format!("{place}.{field}")));
+        });
+    }
+}
+
+/// Whether a field says something. To the API server an empty one is as good as none; an empty image is reported
+/// where images are.
+fn has(parent: &Node, field: &str) -> bool {
+    parent.get(field).is_some_and(|value| match &value.data {
+        Data::Scalar { text, .. } => !value.is_null() && (!text.is_empty() || field == "image"),
+        Data::List(items) => !items.is_empty(),
+        // An empty spec lacks fields of its own.
+        Data::Map(fields) => !fields.is_empty() || field != "selector",
+    })
+}

@@ -1,0 +1,132 @@
+//! Finds values of patches that are read as numbers or booleans where Kubernetes takes text alone.
+
+use std::collections::BTreeSet;
+
+use super::fit::problem;
+use super::places::{self, CONTAINERS, visit};
+use crate::diagnostic::text::short;
+use crate::diagnostic::{Diagnostic, first_of};
+use crate::kube::secret::{is_secret, makes_secrets};
+use crate::kube::{Id, Object};
+use crate::spec::misread;
+use crate::yaml::{Data, Node};
+
+/// Where every object has text.
+const OBJECT: &[&str] = &["metadata.labels|annotations.*"];
+
+/// Where a ConfigMap or a Secret has it.
+const DATA: &[&str] = &["data|binaryData|stringData.*"];
+
+/// Where a Service has it.
+const SERVICE: &[&str] = &["spec.selector.*", "spec.ports[].name|protocol|appProtocol"];
+
+/// Where roles and their bindings have it.
+const RBAC: &[&str] = &[
+    "rules[].apiGroups[]|resources[]|resourceNames[]|verbs[]",
+    "roleRef.kind|name",
+    "subjects[].kind|name|namespace",
+];
+
+/// Where others have it.
+const OTHER: &[&str] = &["spec.selector|podSelector.matchLabels.*"];
+
+/// Where a template of pods has it.
+const TEMPLATE: &[&str] = &[
+    "metadata.labels|annotations.*",
+    "spec.nodeSelector.*",
+    "spec.serviceAccountName|serviceAccount|hostname|subdomain|nodeName|schedulerName",
+    "spec.priorityClassName|runtimeClassName|dnsPolicy|restartPolicy",
+    "spec.dnsConfig.nameservers[]|searches[]",
+    "spec.dnsConfig.options[].name|value",
+    "spec.hostAliases[].ip|hostnames[]",
+    "spec.imagePullSecrets[].name",
+    "spec.tolerations[].key|operator|value|effect",
+    "spec.topologySpreadConstraints[].topologyKey|whenUnsatisfiable",
+    "spec.topologySpreadConstraints[].labelSelector.matchLabels.*",
+    "spec.affinity.podAffinity|podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].labelSelector.matchLabels.*",
+    "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[].matchExpressions[].values[]",
+    "spec.securityContext.sysctls[].name|value",
+    "spec.volumes[].name",
+    "spec.volumes[].configMap|secret|persistentVolumeClaim.name|secretName|claimName",
+    "spec.volumes[].configMap|secret.items[].key|path",
+    "spec.volumes[].csi.volumeAttributes.*",
+    "spec.volumes[].emptyDir.medium",
+];
+
+/// Where a container has it.
+const CONTAINER: &[&str] = &[
+    "name|image|imagePullPolicy|workingDir|terminationMessagePath|command[]|args[]",
+    "env[].name|value",
+    "env[].valueFrom.configMapKeyRef|secretKeyRef|fieldRef.name|key|fieldPath",
+    "envFrom[].prefix",
+    "envFrom[].configMapRef|secretRef.name",
+    "ports[].name|protocol|hostIP",
+    "volumeMounts[].name|mountPath|subPath|subPathExpr",
+    "livenessProbe|readinessProbe|startupProbe.exec.command[]",
+    "livenessProbe|readinessProbe|startupProbe.httpGet.path|host|scheme",
+    "livenessProbe|readinessProbe|startupProbe.httpGet.httpHeaders[].name|value",
+    "lifecycle.postStart|preStop.exec.command[]",
+    "lifecycle.postStart|preStop.httpGet.path|host|scheme",
+    "lifecycle.postStart|preStop.httpGet.httpHeaders[].name|value",
+];
+
+/// Values that patches write where text belongs, and that are read as something else. What was there before the
+/// patches is not theirs.
+pub(super) fn not_text(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
+    let id = &original.id;
+    let old = wrong(id, &stages[0]);
+    let help = "write it with quotes, as in `\"1.10\"`; a mapping or a list cannot stand there";
+    problem(stages, help, |body| {
+        let values = wrong(id, body);
+        let mut values = values.difference(&old).peekable();
+        values.peek()?;
+        let values = first_of(5, ", ", values);
+        Some(format!("a patch writes what is no text where {id} takes text: {values}"))
+    })
+}
+
+/// The values of an object that are no text although they should be, in words.
+fn wrong(id: &Id, body: &Node) -> BTreeSet<String> {
+    let mut wrong = BTreeSet::new();
+    // A patch can copy a value of a Secret to any place of it.
+    let may_show = !(is_secret(id) || makes_secrets(id) || id.kind == "Fake");
+    let mut see = |place: &str, node: &Node| {
+        wrong.extend(what_it_is(node).map(|read| match &node.data {
+            Data::Scalar { text, .. } if may_show => {
+                format!("`{place}: {}` is read as {read}", short(text))
+            }
+            Data::Scalar { .. } => format!("`{place}` is not read as text"),
+            _ => format!("`{place}` is {read}"),
+        }));
+    };
+    let rows = match (id.group.as_str(), id.kind.as_str()) {
+        ("", "ConfigMap" | "Secret") => DATA,
+        ("", "Service") => SERVICE,
+        ("rbac.authorization.k8s.io", _) => RBAC,
+        _ => OTHER,
+    };
+    for path in OBJECT.iter().chain(rows) {
+        visit(body, path, &mut String::new(), &mut see);
+    }
+    if let Some((template, place)) = places::template(id, body) {
+        for path in TEMPLATE {
+            visit(template, path, &mut place.clone(), &mut see);
+        }
+        visit(template, CONTAINERS, &mut place.clone(), &mut |place, container| {
+            for path in CONTAINER {
+                visit(container, path, &mut place.to_owned(), &mut see);
+            }
+        });
+    }
+    wrong
+}
+
+/// What a value is that is no text; null counts as absent.
+fn what_it_is(node: &Node) -> Option<String> {
+    match &node.data {
+        Data::Map(_) => Some("a mapping".to_owned()),
+        Data::List(_) => Some("a list".to_owned()),
+        Data::Scalar { .. } if node.is_null() => None,
+        Data::Scalar { .. } => misread(node),
+    }
+}
