@@ -44,7 +44,7 @@ pub(super) fn set(options: &Set, voice: &Voice) -> ExitCode {
     })
 }
 
-/// Describes the change: the new values, and what the preview had before.
+/// Describes the change: the new values, what the preview had before, and the services that it loses.
 fn described(setting: &Setting, before: &Node) -> String {
     let previews = before.at(&["spec", "previews"]).map(Node::items).unwrap_or_default();
     let preview = previews.iter().find(|one| one.text_at(&["name"]) == Some(&setting.name));
@@ -59,7 +59,14 @@ fn described(setting: &Setting, before: &Node) -> String {
         }
     };
     let change = |change: &Change| format!("{}#{}", change.repository, change.number);
-    let images = setting.images.iter().map(image);
+    let is_lost = |service: &&Node| {
+        let mut named = setting.images.iter();
+        setting.replace
+            && !setting.images.is_empty()
+            && !named.any(|(name, _)| edit::is_service(service, name))
+    };
+    let lost = services.iter().filter(is_lost).filter_map(|service| service.text_at(&["name"]));
+    let images = setting.images.iter().map(image).chain(lost.map(|name| format!("{name} removed")));
     let expires = setting.expires.iter().map(|time| format!("expires {time}"));
     let parts = images.chain(setting.changes.iter().map(change)).chain(expires);
     let parts = parts.collect::<Vec<_>>().join(", ");

@@ -138,11 +138,7 @@ impl Sources {
     }
 
     /// Adds a text that messages may quote: the caller judges it by more than its characters.
-    pub(crate) fn add_quotable(
-        &mut self,
-        name: impl Into<String>,
-        text: impl Into<String>,
-    ) -> FileId {
+    pub fn add_quotable(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
         let id = self.add(name, text);
         self.files[id.0 as usize].hidden = OnceLock::from(Vec::new());
         id

@@ -174,7 +174,9 @@ impl Difference {
     /// A summary: `previews: 1 added; objects: 10 added, 3 changed, 1 removed`.
     fn summary(&self) -> String {
         if self.is_empty() {
-            return "nothing changes".to_owned();
+            let is_known = self.caveat.is_none();
+            return if is_known { "nothing changes" } else { "what changes is not known" }
+                .to_owned();
         }
         let counts = |all: &mut dyn FnMut(Change) -> usize| {
             let each = [Change::Added, Change::Changed, Change::Removed].into_iter();

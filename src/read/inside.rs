@@ -47,7 +47,7 @@ pub(super) fn folded(path: &str) -> String {
 
 /// The Git root of a folder: it, or the first above it, that has a `.git`. Else the folder itself.
 pub(crate) fn git_root(folder: &Path) -> PathBuf {
-    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let folder = without_parents(folder).unwrap_or_else(|_| folder.to_owned());
     let above = folder.ancestors().find(|folder| is_root(folder));
     above.unwrap_or(&folder).to_owned()
 }
@@ -74,14 +74,7 @@ pub(crate) fn check_inside(path: &Path) -> Result<(), String> {
         return Ok(());
     }
     // Whoever writes `..` means to leave; the rest of the path is checked.
-    let absolute = std::path::absolute(path).map_err(|error| error.to_string())?;
-    let parts: Vec<Component<'_>> = absolute.components().collect();
-    let up = parts.iter().rposition(|part| *part == Component::ParentDir).map_or(0, |at| at + 1);
-    let mut below: PathBuf = parts[..up].iter().collect();
-    if up > 0 {
-        below = real(&below)?;
-    }
-    below.extend(&parts[up..]);
+    let below = without_parents(path)?;
     let exists = |path: &&Path| fs::symlink_metadata(path).is_ok();
     let Some(there) = below.ancestors().find(exists) else {
         return Ok(());
@@ -100,6 +93,19 @@ pub(crate) fn check_inside(path: &Path) -> Result<(), String> {
         return Err(OF_GIT.to_owned());
     }
     roots.into_iter().try_for_each(|root| check_below(&leads_to, root))
+}
+
+/// The absolute path, without `..`: what stands up to the last one is resolved, and the rest may have links.
+fn without_parents(path: &Path) -> Result<PathBuf, String> {
+    let absolute = std::path::absolute(path).map_err(|error| error.to_string())?;
+    let parts: Vec<Component<'_>> = absolute.components().collect();
+    let up = parts.iter().rposition(|part| *part == Component::ParentDir).map_or(0, |at| at + 1);
+    let mut resolved: PathBuf = parts[..up].iter().collect();
+    if up > 0 {
+        resolved = real(&resolved)?;
+    }
+    resolved.extend(&parts[up..]);
+    Ok(resolved)
 }
 
 /// Whether a path is a device, or a pipe of a shell.
@@ -155,6 +161,23 @@ pub(super) fn real(path: &Path) -> Result<PathBuf, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_that_goes_up_has_the_repository_in_which_it_ends() {
+        let scratch = tempfile::tempdir().expect("a temporary folder");
+        let scratch = scratch.path().canonicalize().expect("it is there");
+        for folder in ["one/.git", "one/a", "two/.git", "two/b", "none"] {
+            fs::create_dir_all(scratch.join(folder)).expect("a folder");
+        }
+        for (path, root) in [
+            ("one/a/../../two/b", "two"),
+            ("one/a/..", "one"),
+            ("one/a/../../none", "none"),
+            ("one/a/missing", "one"),
+        ] {
+            assert_eq!(git_root(&scratch.join(path)), scratch.join(root), "{path}");
+        }
+    }
 
     #[test]
     fn what_could_be_git_to_some_file_system_is_not_carried_along() {

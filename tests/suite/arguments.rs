@@ -231,6 +231,8 @@ fn edits_say_what_they_do_or_would_do() {
     let wanted =
         "set pr-2, which is new: cart to cart:5, expires 2026-12-01T00:00:00Z in previews.yaml\n";
     assert_eq!(new, wanted);
+    let replaced = shop.run("set pr-2 --image mail=mail:1 --replace").stderr;
+    assert_eq!(replaced, "set pr-2: mail to mail:1, cart removed in previews.yaml\n");
     assert_eq!(shop.run("remove pr-2 --quiet").stderr, "");
 }
 

@@ -53,7 +53,7 @@ fn others(texts: &[String]) -> Vec<Others> {
 
 fn ours(text: &str) -> Result<Vec<Value>, String> {
     let mut sources = Sources::default();
-    let file = sources.add("a.yaml", text);
+    let file = sources.add_quotable("a.yaml", text);
     match parse_documents(&sources, file, &InputLimits::default()) {
         Ok(nodes) => Ok(nodes.iter().map(Node::to_json).collect()),
         Err(found) => Err(found[0].message.clone()),

@@ -4,6 +4,9 @@
 use std::fs;
 use std::process::Command;
 
+use anabranch::cli::Cli;
+use clap::CommandFactory;
+
 use super::expected::bless;
 use super::orchestrator::{ANABRANCH, kustomize, root, run};
 
@@ -147,21 +150,8 @@ fn schema_prints_the_files_that_editors_and_catalogues_take() {
 #[test]
 fn help_is_what_was_reviewed() {
     let mut help = run(&mut anabranch(&["--help"]), "").ok();
-    for command in [
-        "render",
-        "check",
-        "list",
-        "show",
-        "explain",
-        "set",
-        "remove",
-        "prune",
-        "affected",
-        "init",
-        "schema",
-        "completions",
-        "man",
-    ] {
+    let program = Cli::command();
+    for command in program.get_subcommands().map(|command| command.get_name()) {
         let text = run(&mut anabranch(&[command, "--help"]), "").ok();
         help.push_str(&format!("\n--- anabranch {command}\n\n{text}"));
     }

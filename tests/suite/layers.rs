@@ -272,7 +272,10 @@ fn names_api(tokens: &[TokenTree]) -> bool {
         let is_variant = |start: usize| {
             let behind = APIS.iter().find_map(|api| behind(&tokens[start..], api));
             let name = behind.and_then(|behind| behind.first()).map(ToString::to_string);
-            name.is_some_and(|name| ["Auto", "GatewayApi", "Istio"].contains(&name.as_str()))
+            // Constants such as `ALL` are of capitals alone, and functions have none.
+            name.is_some_and(|name| {
+                name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase)
+            })
         };
         found |= (0..tokens.len()).any(is_variant);
     });
@@ -359,6 +362,7 @@ fn the_guard_sees_decisions_that_leave_an_api_out() {
         "fn f() { let Some(RouteApi::GatewayApi) = api else { return }; }",
         "fn f() -> bool { route.api == RouteApi::Istio }",
         "fn f() -> bool { Api::Auto != spec.api }",
+        "fn f() -> bool { matches!(api, RouteApi::OneMore) }",
     ] {
         assert!(open(code), "{code}");
     }

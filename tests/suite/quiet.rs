@@ -239,7 +239,7 @@ fn kustomize_quotes_no_secret_for_us() {
         ),
         ("resourcs: []\n", "json: unknown field \"resourcs\""),
         ("resources: [b.yaml]\n", "b.yaml: no such file or directory"),
-        ("resources: [], namePrefix: [hunter2]\n", "yaml: did not find expected key"),
+        ("resources: [], namePrefix: [hunter2]\n", "it is not read as kustomize reads it"),
     ] {
         fs::write(folder.join("kustomization.yaml"), text).expect("written");
         let mut command = Command::new(ANABRANCH);

@@ -36,7 +36,8 @@ fn named_in<'n>(node: &'n Node, add: &mut impl FnMut(&'n str, Place)) {
         }
         Data::List(items) => items.iter().for_each(|item| named_in(item, add)),
         Data::Map(entries) => {
-            for (key, value) in entries {
+            // The conditions of a ClusterSecretStore say whom it serves, which may be a preview on purpose.
+            for (key, value) in entries.iter().filter(|(key, _)| key.text != "conditions") {
                 let is_name = is_of_namespaces(&key.text)
                     || key.text == "values" && node.text_at(&["key"]) == Some(NAME_LABEL);
                 if is_name {
@@ -126,6 +127,7 @@ mod tests {
                 &["b", "c"],
             ),
             (json!({"spec": {"egress": [{"hosts": ["b/*", "c/mail.example.com"]}]}}), &["b", "c"]),
+            (json!({"spec": {"conditions": [{"namespaces": ["b"]}]}}), &[]),
             (
                 json!({"status": {"namespace": "b"}, "spec": {"namespaces": "", "x": "a.b.service"}}),
                 &[""],
