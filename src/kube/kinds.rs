@@ -1,8 +1,12 @@
 //! The kinds that the program knows, one row each: whether they have a namespace, when they are written, how they run
 //! pods, which API of routes they belong to, and how they say what they apply to.
 //!
-//! Everything that depends on the kind alone is here and nowhere else. A kind without a row is unknown. It is assumed
-//! to have a namespace, and to be neither a workload nor a policy.
+//! A kind without a row is unknown. It is assumed to have a namespace, and to be neither a workload nor a policy.
+//!
+//! What a single rule has to know of some kinds is beside that rule: what patches may change (`plan/judge/fit.rs`,
+//! `plan/judge/privileges/table.rs`), what a quota counts (`plan/quota.rs`), how lists are merged
+//! (`plan/patch/merge_keys.rs`), which fields hold names (`read/renamed.rs`), and what a copy leaves out
+//! (`emit/copy.rs`).
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

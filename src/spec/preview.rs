@@ -168,7 +168,8 @@ pub struct EnvVar {
 pub struct Patch {
     /// The patch itself, as text: a strategic merge patch, or a list of JSON 6902 operations.
     pub patch: String,
-    /// Which copies it applies to. Absent: the object that its own kind and name identify, or else the workloads.
+    /// Which copies it applies to. Absent: JSON 6902 operations apply to the workloads, and a merge patch to the object
+    /// that it identifies by `apiVersion`, `kind` and `metadata.name`; without these it is refused.
     #[serde(default)]
     pub target: Option<PatchTarget>,
 }

@@ -1,7 +1,7 @@
 //! The interface of an API of routes for planning.
 //!
-//! For each API a file or folder beside this one implements [`Planner`], and [`planner`] is the only place that tells
-//! the APIs apart.
+//! For each API a folder beside this file implements [`Planner`], and [`planner`] chooses among them. Code beside them
+//! asks the planner. Where it has to match on the API itself, it has an arm for each.
 
 use std::collections::BTreeSet;
 
