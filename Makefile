@@ -84,6 +84,8 @@ scale: tools ## Measure object sizes, route tables and requests with up to 1,000
 
 bench: tools dist ## Measure parts, and whole processes beside other tools, and write docs/performance.md
 	@benches/peers/install.sh
+	$(CARGO) build --release --locked
+	@mkdir -p target/bench && cp $(target_dir)/release/anabranch target/bench/
 	$(CARGO) bench --locked --bench parts
 	STATIC_BINARY=$(CURDIR)/dist/linux/$(ARCH)/anabranch $(CARGO) bench --locked --bench whole
 
