@@ -44,7 +44,7 @@ pub(super) fn set(options: &Set, voice: &Voice) -> ExitCode {
     })
 }
 
-/// Describes the change: the new values, what the preview had before, and the services that it loses.
+/// Describes the change: the new values, what the preview had before, and what it loses.
 fn described(setting: &Setting, before: &Node) -> String {
     let previews = before.at(&["spec", "previews"]).map(Node::items).unwrap_or_default();
     let preview = previews.iter().find(|one| one.text_at(&["name"]) == Some(&setting.name));
@@ -59,16 +59,20 @@ fn described(setting: &Setting, before: &Node) -> String {
         }
     };
     let change = |change: &Change| format!("{}#{}", change.repository, change.number);
-    let is_lost = |service: &&Node| {
-        let mut named = setting.images.iter();
-        setting.replace
-            && !setting.images.is_empty()
-            && !named.any(|(name, _)| edit::is_service(service, name))
-    };
-    let lost = services.iter().filter(is_lost).filter_map(|service| service.text_at(&["name"]));
-    let images = setting.images.iter().map(image).chain(lost.map(|name| format!("{name} removed")));
+    let images = setting.images.iter().map(image);
+    let text = |node: &Node, key: &str| node.text_at(&[key]).unwrap_or_default().to_owned();
+    let lost = services.iter().filter(|node| !setting.keeps_service(node)).map(|node| {
+        let namespace = node.text_at(&["namespace"]).map(|namespace| format!("{namespace}/"));
+        format!("{}{} removed", namespace.unwrap_or_default(), text(node, "name"))
+    });
+    let changes = preview.and_then(|one| one.get("changes")).map(Node::items).unwrap_or_default();
+    let lost_changes = changes
+        .iter()
+        .filter(|node| !setting.keeps_change(node))
+        .map(|node| format!("{}#{} removed", text(node, "repository"), text(node, "number")));
     let expires = setting.expires.iter().map(|time| format!("expires {time}"));
-    let parts = images.chain(setting.changes.iter().map(change)).chain(expires);
+    let pulls = setting.changes.iter().map(change).chain(lost_changes);
+    let parts = images.chain(lost).chain(pulls).chain(expires);
     let parts = parts.collect::<Vec<_>>().join(", ");
     let new = if preview.is_none() { ", which is new" } else { "" };
     let colon = if parts.is_empty() { "" } else { ": " };

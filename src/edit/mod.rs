@@ -53,6 +53,18 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// Whether a service of the preview stays.
+    pub fn keeps_service(&self, service: &Node) -> bool {
+        let mut named = self.images.iter();
+        !self.replace || self.images.is_empty() || named.any(|(name, _)| is_service(service, name))
+    }
+
+    /// Whether a change of the preview stays.
+    pub fn keeps_change(&self, change: &Node) -> bool {
+        let mut named = self.changes.iter();
+        !self.replace || self.changes.is_empty() || named.any(|one| is_same(change, one))
+    }
+
     /// Keeps each service and each pull request once; the last one counts.
     fn settled(&self) -> Self {
         let mut settled = Self { images: Vec::new(), changes: Vec::new(), ..self.clone() };
@@ -129,16 +141,8 @@ pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, 
     // Removals come last, so that no list is empty in between and loses its style.
     if setting.replace {
         refuse_others(&previews(node)[index], &setting)?;
-        if !setting.images.is_empty() {
-            retain(&mut document, &format!("{path}.services"), |service| {
-                setting.images.iter().any(|(name, _)| is_service(service, name))
-            })?;
-        }
-        if !setting.changes.is_empty() {
-            retain(&mut document, &format!("{path}.changes"), |node| {
-                setting.changes.iter().any(|change| is_same(node, change))
-            })?;
-        }
+        retain(&mut document, &format!("{path}.services"), |node| setting.keeps_service(node))?;
+        retain(&mut document, &format!("{path}.changes"), |node| setting.keeps_change(node))?;
     }
     if let Some(expires) = &setting.expires {
         document.set(&path, "expires", expires)?;

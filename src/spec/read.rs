@@ -313,7 +313,7 @@ fn check_object(node: &Node, form: &Form, path: &Path<'_>, report: &mut Report) 
                 Diagnostic::new(
                     &code::CONFIG_FIELD,
                     format!("the field `{inside}` is missing"),
-                    format!("add `{name}`, {}", lower_first(&field.description)),
+                    format!("add `{name}`, {}", lower_first(&field.form.description)),
                 )
                 .at(node.place, format!("`{name}` is missing here"))
                 .field(inside.to_string()),

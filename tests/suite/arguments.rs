@@ -231,8 +231,12 @@ fn edits_say_what_they_do_or_would_do() {
     let wanted =
         "set pr-2, which is new: cart to cart:5, expires 2026-12-01T00:00:00Z in previews.yaml\n";
     assert_eq!(new, wanted);
-    let replaced = shop.run("set pr-2 --image mail=mail:1 --replace").stderr;
-    assert_eq!(replaced, "set pr-2: mail to mail:1, cart removed in previews.yaml\n");
+    let change = |number| format!("--change https://example.com/a/b#{number}@{}", "1".repeat(40));
+    shop.run(&format!("set pr-2 --image pay/cart=cart:6 {}", change(7))).ok();
+    let replaced = shop.run(&format!("set pr-2 --image mail=mail:1 {} --replace", change(8)));
+    let wanted = "set pr-2: mail to mail:1, cart removed, pay/cart removed, \
+                  https://example.com/a/b#8, https://example.com/a/b#7 removed in previews.yaml\n";
+    assert_eq!(replaced.stderr, wanted);
     assert_eq!(shop.run("remove pr-2 --quiet").stderr, "");
 }
 

@@ -459,6 +459,22 @@ fn each_source_of_a_rule_is_extended_also_beside_one_that_means_everybody() {
     assert_alike(&World(objects.clone()), &world(&objects, &output), &changed, &output);
 }
 
+#[test]
+fn an_item_without_a_source_means_everybody_beside_sources_too() {
+    let mut objects = baseline();
+    let spec = json!({
+        "action": "DENY", "selector": {"matchLabels": {"app": "cart"}},
+        "rules": [{
+            "from": [{"source": {"requestPrincipals": ["*"]}}, {}],
+            "to": [{"operation": {"methods": ["GET"]}}]
+        }]
+    });
+    objects.push(policy("cart-callers", "shop", &spec));
+    let changed = [vec!["cart", "web"]];
+    let output = render(&objects, &previews(&changed)).ok();
+    assert_alike(&World(objects.clone()), &world(&objects, &output), &changed, &output);
+}
+
 /// A baseline of two namespaces, of which the one's name ends in the other's: `cart` in `a-shop`, and a policy of `reco`.
 fn overlapping(action: &str) -> Vec<Value> {
     let mut objects = baseline();

@@ -66,7 +66,8 @@ codes! {
         "The namespace of a preview is created and removed with its entry. A namespace that the input or\n\
          another set of previews uses would be overwritten and, in the end, deleted; so would those of\n\
          Kubernetes, of Flux and of the Gateways. A namespace that an object of the input or previews.yaml only\n\
-         names, in a field, a host or an account, counts too: copies would get what was granted to it.\n\
+         names, in a field or a host, counts too. One that only grants and policies name may be meant for the\n\
+         preview, which gets what they grant: `wide-prefix` shows where it is named.\n\
          Two sets in one cluster need different prefixes,\n\
          or templates of namespaces that never make the same one.";
     WIDE_PREFIX = "wide-prefix", Warning, "another namespace begins with spec.prefix",

@@ -30,6 +30,21 @@ pub(super) fn unfit(original: &Object, stages: &[Node]) -> Verdict {
     problems.into_iter().flatten().collect()
 }
 
+/// The faults of a patched object that the original does not have. That is looked at only if there are some, as most
+/// patches are right.
+pub(super) fn added(
+    original: &Node,
+    body: &Node,
+    faults: impl Fn(&Node) -> BTreeSet<String>,
+) -> BTreeSet<String> {
+    let mut added = faults(body);
+    if !added.is_empty() {
+        let before = faults(original);
+        added.retain(|fault| !before.contains(fault));
+    }
+    added
+}
+
 /// A problem that `look` returns after the patches and not before them: its message, with the patch that made it.
 pub(super) fn problem(
     stages: &[Node],

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::fit::problem;
+use super::fit::{added, problem};
 use super::places::{self, CONTAINERS, visit};
 use crate::diagnostic::{Diagnostic, first_of};
 use crate::kube::{Id, Object};
@@ -48,13 +48,11 @@ const RBAC: Rows =
 /// Required fields that an object lacks after the patches, and did not lack before them.
 pub(super) fn taken(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
     let id = &original.id;
-    let old = missing(id, &stages[0]);
     let help = "give it a value, or leave it out of the patch: then it stays as in the original";
     problem(stages, help, |body| {
-        let fields = missing(id, body);
-        let fields: Vec<String> = fields.difference(&old).map(|one| format!("`{one}`")).collect();
+        let fields = added(&stages[0], body, |body| missing(id, body));
         (!fields.is_empty()).then(|| {
-            let fields = first_of(5, ", ", fields);
+            let fields = first_of(5, ", ", fields.iter().map(|one| format!("`{one}`")));
             format!("a patch leaves {id} without {fields}, which the API server requires")
         })
     })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::fit::problem;
+use super::fit::{added, problem};
 use super::places::{self, CONTAINERS, visit};
 use crate::diagnostic::text::short;
 use crate::diagnostic::{Diagnostic, first_of};
@@ -15,10 +15,14 @@ use crate::yaml::{Data, Node};
 const OBJECT: &[&str] = &["metadata.labels|annotations.*"];
 
 /// Where a ConfigMap or a Secret has it.
-const DATA: &[&str] = &["data|binaryData|stringData.*"];
+const DATA: &[&str] = &["data|binaryData|stringData.*", "type"];
 
 /// Where a Service has it.
-const SERVICE: &[&str] = &["spec.selector.*", "spec.ports[].name|protocol|appProtocol"];
+const SERVICE: &[&str] = &[
+    "spec.selector.*",
+    "spec.type|sessionAffinity|clusterIP|externalName|externalTrafficPolicy",
+    "spec.ports[].name|protocol|appProtocol",
+];
 
 /// Where roles and their bindings have it.
 const RBAC: &[&str] = &[
@@ -28,7 +32,11 @@ const RBAC: &[&str] = &[
 ];
 
 /// Where others have it.
-const OTHER: &[&str] = &["spec.selector|podSelector.matchLabels.*"];
+const OTHER: &[&str] = &[
+    "spec.selector|podSelector.matchLabels.*",
+    "spec.selector|podSelector.matchExpressions[].key|operator|values[]",
+    "imagePullSecrets[].name",
+];
 
 /// Where a template of pods has it.
 const TEMPLATE: &[&str] = &[
@@ -43,10 +51,20 @@ const TEMPLATE: &[&str] = &[
     "spec.tolerations[].key|operator|value|effect",
     "spec.topologySpreadConstraints[].topologyKey|whenUnsatisfiable",
     "spec.topologySpreadConstraints[].labelSelector.matchLabels.*",
+    "spec.topologySpreadConstraints[].labelSelector.matchExpressions[].key|operator|values[]",
+    "spec.affinity.podAffinity|podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].topologyKey",
     "spec.affinity.podAffinity|podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].labelSelector.matchLabels.*",
-    "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[].matchExpressions[].values[]",
+    "spec.affinity.podAffinity|podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].labelSelector.matchExpressions[].key|operator|values[]",
+    "spec.affinity.podAffinity|podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.topologyKey",
+    "spec.affinity.podAffinity|podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.labelSelector.matchLabels.*",
+    "spec.affinity.podAffinity|podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.labelSelector.matchExpressions[].key|operator|values[]",
+    "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[].matchExpressions[].key|operator|values[]",
+    "spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[].preference.matchExpressions[].key|operator|values[]",
+    "spec.securityContext.seLinuxOptions.*",
+    "spec.securityContext.seccompProfile|appArmorProfile.type|localhostProfile",
     "spec.securityContext.sysctls[].name|value",
     "spec.volumes[].name",
+    "spec.volumes[].hostPath.path|type",
     "spec.volumes[].configMap|secret|persistentVolumeClaim.name|secretName|claimName",
     "spec.volumes[].configMap|secret.items[].key|path",
     "spec.volumes[].csi.volumeAttributes.*",
@@ -56,6 +74,9 @@ const TEMPLATE: &[&str] = &[
 /// Where a container has it.
 const CONTAINER: &[&str] = &[
     "name|image|imagePullPolicy|workingDir|terminationMessagePath|command[]|args[]",
+    "securityContext.capabilities.add[]|drop[]",
+    "securityContext.seLinuxOptions.*",
+    "securityContext.seccompProfile|appArmorProfile.type|localhostProfile",
     "env[].name|value",
     "env[].valueFrom.configMapKeyRef|secretKeyRef|fieldRef.name|key|fieldPath",
     "envFrom[].prefix",
@@ -74,12 +95,12 @@ const CONTAINER: &[&str] = &[
 /// patches is not theirs.
 pub(super) fn not_text(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
     let id = &original.id;
-    let old = wrong(id, &stages[0]);
     let help = "write it with quotes, as in `\"1.10\"`; a mapping or a list cannot stand there";
     problem(stages, help, |body| {
-        let values = wrong(id, body);
-        let mut values = values.difference(&old).peekable();
-        values.peek()?;
+        let values = added(&stages[0], body, |body| wrong(id, body));
+        if values.is_empty() {
+            return None;
+        }
         let values = first_of(5, ", ", values);
         Some(format!("a patch writes what is no text where {id} takes text: {values}"))
     })

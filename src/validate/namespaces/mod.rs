@@ -5,7 +5,7 @@ mod named;
 
 use std::collections::BTreeMap;
 
-use self::named::{named_by, namespace_of_host};
+use self::named::{is_grant, named_by, namespace_of_host};
 use super::Input;
 use super::names::name_problem;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
@@ -21,7 +21,11 @@ const RESERVED: [&str; 6] =
 pub(super) type Owner = (String, Option<Place>);
 
 /// The namespaces of others, as far as configuration and input show them.
-pub(super) struct Namespaces<'a>(BTreeMap<&'a str, Owner>);
+pub(super) struct Namespaces<'a> {
+    taken: BTreeMap<&'a str, Owner>,
+    /// Those that only grants and policies name, and where: a preview may be meant.
+    granted: BTreeMap<&'a str, Place>,
+}
 
 /// Hands over a namespace of others. The first owner counts, and only its words are made.
 type Add<'f, 'a> = &'f mut dyn FnMut(&'a str, &dyn Fn() -> Owner);
@@ -40,19 +44,29 @@ impl<'a> Namespaces<'a> {
         of_fields(spec, &mut add);
         of_gateways(input, &mut add);
         RESERVED.iter().for_each(|name| add(name, &|| ("is reserved".to_owned(), None)));
-        for object in input.objects {
+        let (grants, others): (Vec<_>, Vec<_>) =
+            input.objects.iter().partition(|object| is_grant(object));
+        for object in others {
             named_by(object, &mut |namespace, place| {
                 add(namespace, &|| (format!("is named in {}", object.id), Some(place)));
             });
         }
-        Self(taken)
+        let mut granted = BTreeMap::new();
+        for object in grants {
+            named_by(object, &mut |namespace, place| {
+                if !taken.contains_key(namespace) {
+                    granted.entry(namespace).or_insert(place);
+                }
+            });
+        }
+        Self { taken, granted }
     }
 
     /// The owner of this namespace, if it is not a preview.
     pub(super) fn owner(&self, namespace: &str) -> Option<Owner> {
         // Kubernetes reserves this prefix.
         let reserved = || namespace.starts_with("kube-").then(|| ("is reserved".to_owned(), None));
-        self.0.get(namespace).cloned().or_else(reserved)
+        self.taken.get(namespace).cloned().or_else(reserved)
     }
 
     /// Reports those that begin with the prefix, so that a preview could get them.
@@ -69,15 +83,19 @@ impl<'a> Namespaces<'a> {
                 name.is_some_and(|name| name_problem(name, &spec.prefix).is_none())
             })
         };
-        let mut hit = self.0.keys().copied().filter(|name| could_be(name)).peekable();
-        if hit.peek().is_some() {
+        let taken = self.taken.iter().map(|(name, (_, place))| (*name, *place));
+        let granted = self.granted.iter().map(|(name, place)| (*name, Some(*place)));
+        let hit: BTreeMap<_, _> = taken.chain(granted).filter(|(name, _)| could_be(name)).collect();
+        if !hit.is_empty() {
             let message = format!(
                 "a preview whose name begins with `{}` could get the namespace of something else: {}",
                 spec.prefix,
-                first_of(5, ", ", hit)
+                first_of(5, ", ", hit.keys())
             );
             let help = "choose a prefix, or a template in spec.namespace, that no other namespace of the cluster fits";
-            report.push(input.config.finding(&code::WIDE_PREFIX, "spec.prefix", message, help));
+            let finding = input.config.finding(&code::WIDE_PREFIX, "spec.prefix", message, help);
+            let places = hit.values().flatten().take(5);
+            report.push(places.fold(finding, |finding, place| finding.also(*place, "named here")));
         }
     }
 }

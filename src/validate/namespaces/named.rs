@@ -1,9 +1,28 @@
 //! The namespaces that an object names: as places of something else that it uses, admits or makes.
 
 use crate::diagnostic::Place;
-use crate::kube::Object;
 use crate::kube::secret::is_secret;
+use crate::kube::{Object, kinds};
 use crate::yaml::{Data, Node};
+
+/// Kinds besides policies whose objects grant something to the namespaces that they name, or watch them. `None` stands
+/// for all kinds of the group.
+const GRANTS: [(&str, Option<&str>); 6] = [
+    ("external-secrets.io", Some("ClusterSecretStore")),
+    ("gateway.networking.k8s.io", Some("ReferenceGrant")),
+    ("monitoring.coreos.com", None),
+    ("rbac.authorization.k8s.io", Some("ClusterRoleBinding")),
+    ("rbac.authorization.k8s.io", Some("RoleBinding")),
+    ("security.openshift.io", Some("SecurityContextConstraints")),
+];
+
+/// Whether the namespaces that an object names may be previews on purpose, as their users wrote it for them.
+pub(super) fn is_grant(object: &Object) -> bool {
+    let (group, kind) = (object.id.group.as_str(), object.id.kind.as_str());
+    let is_listed =
+        GRANTS.iter().any(|(of, one)| *of == group && one.is_none_or(|one| one == kind));
+    is_listed || kinds::is_policy(group, kind)
+}
 
 /// The label that every Namespace has, with its name.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -36,8 +55,7 @@ fn named_in<'n>(node: &'n Node, add: &mut impl FnMut(&'n str, Place)) {
         }
         Data::List(items) => items.iter().for_each(|item| named_in(item, add)),
         Data::Map(entries) => {
-            // The conditions of a ClusterSecretStore say whom it serves, which may be a preview on purpose.
-            for (key, value) in entries.iter().filter(|(key, _)| key.text != "conditions") {
+            for (key, value) in entries {
                 let is_name = is_of_namespaces(&key.text)
                     || key.text == "values" && node.text_at(&["key"]) == Some(NAME_LABEL);
                 if is_name {
@@ -57,10 +75,11 @@ fn named_in<'n>(node: &'n Node, add: &mut impl FnMut(&'n str, Place)) {
     }
 }
 
-/// Whether the values of a key are names of namespaces: `namespace`, `notNamespaces`, `storageNamespace`.
+/// Whether the values of a key are names of namespaces: `namespace`, `notNamespaces`, `storageNamespace`, or those of
+/// the selector of a monitor.
 fn is_of_namespaces(key: &str) -> bool {
     let one = key.strip_suffix('s').unwrap_or(key);
-    one.ends_with("amespace") || key == NAME_LABEL
+    one.ends_with("amespace") || key == NAME_LABEL || key == "matchNames"
 }
 
 /// The namespace in the host of a Service, as people shorten it: `mail.tools`, `mail.tools.svc`, with a domain behind it.
@@ -86,8 +105,13 @@ fn namespace_in(text: &str) -> Option<&str> {
     None
 }
 
-/// The namespace in the identity of an account: `cluster.local/ns/tools/sa/mail`.
+/// The namespace in the identity of an account, `cluster.local/ns/tools/sa/mail`, or in its name as a user or group,
+/// `system:serviceaccount:tools:mail`.
 fn namespace_of_identity(text: &str) -> Option<&str> {
+    if let Some(rest) = text.strip_prefix("system:serviceaccount") {
+        let rest = rest.strip_prefix('s').unwrap_or(rest).strip_prefix(':')?;
+        return rest.split(':').next();
+    }
     // Most texts have no slash, and one character is looked for much faster.
     let identity = text.contains('/').then(|| text.split_once("/ns/"))??.1;
     let (namespace, rest) = identity.split_once('/')?;
@@ -127,7 +151,9 @@ mod tests {
                 &["b", "c"],
             ),
             (json!({"spec": {"egress": [{"hosts": ["b/*", "c/mail.example.com"]}]}}), &["b", "c"]),
-            (json!({"spec": {"conditions": [{"namespaces": ["b"]}]}}), &[]),
+            (json!({"users": ["system:serviceaccount:b:mail"]}), &["b"]),
+            (json!({"groups": ["system:serviceaccounts:b", "system:serviceaccounts"]}), &["b"]),
+            (json!({"spec": {"namespaceSelector": {"matchNames": ["b"]}}}), &["b"]),
             (
                 json!({"status": {"namespace": "b"}, "spec": {"namespaces": "", "x": "a.b.service"}}),
                 &[""],
