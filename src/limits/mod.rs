@@ -1,6 +1,6 @@
 //! The limits of a run: of what is read, of what is made, and of the work of patches; with the findings beyond them.
 //!
-//! Each limit has a flag, which its message names. To add one, add a field here, a name in [`flag`], and an option in
+//! Each limit has a flag, which its message names. To add one, add a field here, a name in `flag`, and an option in
 //! `arguments.rs`. A test compares the three.
 
 mod work;
