@@ -33,7 +33,7 @@ pub(crate) fn check_references(
         let mut seen = BTreeSet::new();
         for (path, list) in &all.lists {
             let folder = folder_of(path).unwrap_or_default();
-            let plugins = all.plugins(folder, list);
+            let plugins = all.plugins(path, list);
             let of_plugins = plugins.iter().map(|(path, found)| (*path, found));
             for (path, found) in iter::once((*path, list)).chain(of_plugins) {
                 let name = &suite.name;
@@ -108,7 +108,10 @@ impl<'f> Files<'f> {
 
     /// The plugins that the kustomization of a folder runs, by the paths of their files: those that it names, and
     /// those that kustomizations of folders list that it names.
-    fn plugins(&self, folder: &str, list: &References) -> Vec<(&'f str, References)> {
+    fn plugins(&self, list_path: &'f str, list: &References) -> Vec<(&'f str, References)> {
+        /// A limit as for baselines, since each folder can name another.
+        const MOST: usize = 1_000;
+        let folder = folder_of(list_path).unwrap_or_default();
         let named = list.named.iter().filter(|named| named.kind == Kind::Plugins);
         let mut waiting: Vec<String> =
             named.filter_map(|named| below(folder, &named.path)).collect();
@@ -117,6 +120,13 @@ impl<'f> Files<'f> {
         while let Some(path) = waiting.pop() {
             if !seen.insert(path.clone()) {
                 continue;
+            }
+            if seen.len() > MOST {
+                let message = format!("its plugins are in more than {MOST} files and folders");
+                let problem = Problem::new(message, "write several into one file");
+                let problems = vec![(Place::default(), problem)];
+                plugins.push((list_path, References { problems, ..References::default() }));
+                break;
             }
             if let Some((file, content)) = self.files.get_key_value(path.as_str()) {
                 let found = read(content, |text| References::of_plugins(text, self.budget));
