@@ -47,7 +47,8 @@ pub(super) fn folded(path: &str) -> String {
 
 /// The Git root of a folder: it, or the first above it, that has a `.git`. Else the folder itself.
 pub(crate) fn git_root(folder: &Path) -> PathBuf {
-    let folder = without_parents(folder).unwrap_or_else(|_| folder.to_owned());
+    let resolved = without_parents(folder).or_else(|_| std::path::absolute(folder));
+    let folder = resolved.unwrap_or_else(|_| folder.to_owned());
     let above = folder.ancestors().find(|folder| is_root(folder));
     above.unwrap_or(&folder).to_owned()
 }
@@ -177,6 +178,7 @@ mod tests {
         ] {
             assert_eq!(git_root(&scratch.join(path)), scratch.join(root), "{path}");
         }
+        assert!(git_root(Path::new("missing/../a")).is_absolute());
     }
 
     #[test]

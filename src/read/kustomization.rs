@@ -11,7 +11,7 @@ use super::baseline::read_bytes;
 use super::discover::from_here;
 use super::folder::KUSTOMIZATION;
 use super::inside::{check_below, git_root, real};
-use super::references::{Kind, Reference, References};
+use super::references::{Kind, Reference, References, is_remote};
 use super::text_of;
 use crate::diagnostic::{Diagnostic, Place, Problem, Refused, Sources, code};
 use crate::limits::{InputLimits, too_many_bytes};
@@ -245,7 +245,7 @@ impl<'s> Survey<'s> {
             } else if reference.kind == Kind::Plugins && is_remote(text) {
                 // They could name any file of this repository.
                 self.refuse(file, reference.shown(), place, REMOTE);
-            } else if reference.may_be_secret {
+            } else if reference.may_be_secret && !is_remote_file(text) {
                 // kustomize would show it.
                 let help = "name a file that exists; a value itself is one of `literals`";
                 self.refuse_text(file, place, Problem::new(MISSING, help));
@@ -315,9 +315,11 @@ fn is_inline(text: &str) -> bool {
     text.contains('\n') || text.trim_start().starts_with('{')
 }
 
-/// Whether kustomize could take a path for the address of a server.
-fn is_remote(text: &str) -> bool {
-    text.contains("://") || text.contains('@') || text.contains("?ref=")
+/// Whether kustomize loads a file from a server. It takes nothing else for an address of a file, so that a value with
+/// an `@` is still one.
+fn is_remote_file(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.starts_with("http://") || text.starts_with("https://")
 }
 
 /// Joins a path as kustomize does: `a/../b` is `b`, whatever `a` is. An absolute path stays as it is.

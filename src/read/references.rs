@@ -75,9 +75,19 @@ const REPLACEMENT: &[&str] = &["path", "source", "targets"];
 const GENERATED: &[&str] =
     &["behavior", "env", "envs", "files", "literals", "name", "namespace", "options", "type"];
 
-/// Keys of mappings that name files.
-const NAMING: [&str; 8] =
-    ["additionalValuesFiles", "chartHome", "env", "envs", "files", "path", "paths", "valuesFile"];
+/// Keys of mappings that name files, or whose items do.
+const NAMING: [&str; 10] = [
+    "additionalValuesFiles",
+    "chartHome",
+    "env",
+    "envs",
+    "files",
+    "path",
+    "paths",
+    "replacements",
+    "targetFilePath",
+    "valuesFile",
+];
 
 /// Fields that name no files.
 const OTHERS: [&str; 16] = [
@@ -100,7 +110,7 @@ const OTHERS: [&str; 16] = [
 ];
 
 /// Plugins that are part of kustomize, and their keys that name files.
-const BUILTIN: [(&str, &[&str]); 17] = [
+const BUILTIN: [(&str, &[&str]); 18] = [
     ("AnnotationsTransformer", &[]),
     ("ConfigMapGenerator", &["env", "envs", "files"]),
     ("HashTransformer", &[]),
@@ -118,6 +128,7 @@ const BUILTIN: [(&str, &[&str]); 17] = [
     ("SecretGenerator", &["env", "envs", "files"]),
     ("SortOrderTransformer", &[]),
     ("SuffixTransformer", &[]),
+    ("ValueAddTransformer", &["targetFilePath"]),
 ];
 
 /// The plugin that is part of kustomize and that it refuses to run in a build.
@@ -185,11 +196,11 @@ impl<'b> Reader<'b> {
 
     fn kustomization(&mut self, document: &Node) {
         self.found.is_unknown |= !matches!(document.data, Data::Map(_));
-        let known = [&FILES[..], &RESOURCES, &PLUGINS, &OTHERS].concat();
-        let known = [known, MAPPINGS.map(|(field, _)| field).to_vec()].concat();
+        let naming = [&FILES[..], &RESOURCES, &PLUGINS].concat();
+        let naming = [naming, MAPPINGS.map(|(field, _)| field).to_vec()].concat();
         for (key, value) in document.entries() {
             let name = key.text.as_str();
-            self.check_case(name, key.place, &known);
+            self.check_case(name, key.place, &naming);
             if !matches!(name, "apiVersion" | "kind" | "metadata" | "resources") {
                 self.found.more = self.found.more.or(Some(key.place));
             }
@@ -211,16 +222,16 @@ impl<'b> Reader<'b> {
         }
     }
 
-    /// Refuses a name that is a known one to kustomize: Go matches names in any case, and takes two letters that are
-    /// not ASCII for others.
-    fn check_case(&mut self, name: &str, place: Place, known: &[&str]) {
+    /// Refuses a name that kustomize takes for one of those with which files are named: Go matches names in any case,
+    /// and takes two letters that are not ASCII for others.
+    fn check_case(&mut self, name: &str, place: Place, naming: &[&str]) {
         let folded =
             |name: &str| name.replace('\u{17f}', "s").replace('\u{212a}', "k").to_ascii_lowercase();
-        if known.contains(&name) {
+        if naming.contains(&name) {
             return;
         }
-        if let Some(meant) = known.iter().find(|known| folded(known) == folded(name)) {
-            let message = format!("`{name}` is `{meant}` to kustomize, and to nothing else");
+        if let Some(meant) = naming.iter().find(|known| folded(known) == folded(name)) {
+            let message = format!("kustomize reads `{name}` as `{meant}`, other programs do not");
             self.problem(place, message, format!("write `{meant}`"));
         }
     }
@@ -235,9 +246,11 @@ impl<'b> Reader<'b> {
     }
 
     fn mapping(&mut self, mapping: &Node, fields: &[&str]) {
+        let naming = fields.iter().copied().filter(|field| NAMING.contains(field));
+        let naming: Vec<&str> = naming.collect();
         for (key, value) in mapping.entries() {
             let name = key.text.as_str();
-            self.check_case(name, key.place, fields);
+            self.check_case(name, key.place, &naming);
             match name {
                 name if !fields.contains(&name) => self.found.is_unknown = true,
                 "replacements" => self.mappings(value, REPLACEMENT),
@@ -329,6 +342,11 @@ impl<'b> Reader<'b> {
         }
         self.may_be_secret = false;
     }
+}
+
+/// Whether kustomize could take a path for the address of a server.
+pub(super) fn is_remote(path: &str) -> bool {
+    path.contains("://") || path.contains('@') || path.contains("?ref=")
 }
 
 /// Whether an item of a list of plugins is clearly a path: no YAML, or a word.

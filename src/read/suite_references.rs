@@ -1,10 +1,11 @@
 //! Checks what the kustomizations of suites refer to. A tree contains the folder of each suite and nothing beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::path::{Component, Path};
 
 use super::folder::KUSTOMIZATION;
-use super::references::{Kind, References};
+use super::references::{Kind, Reference, References, is_remote};
 use crate::diagnostic::{Place, Problem, Report, code, first_of};
 use crate::limits::InputLimits;
 use crate::spec::Config;
@@ -23,28 +24,39 @@ pub(crate) fn check_references(
             Some((below?, content.as_slice()))
         });
         let files: BTreeMap<&str, &[u8]> = files.collect();
-        for (path, content) in &files {
-            let Some(folder) = folder_of(path) else {
-                continue;
-            };
-            let (outside, problem) = outside(folder, content, &files, budget);
-            let field = format_args!("spec.tests[{index}].path");
-            if !outside.is_empty() {
-                let message = format!(
-                    "{path} of the suite `{}` refers to {}, outside of the suite's folder",
-                    suite.name,
-                    first_of(5, ", ", outside)
-                );
-                let help = "a tree carries the suite's folder alone: move it below that folder, or let \
-                            spec.tests name a folder that holds both";
-                report.push(config.finding(&code::SUITE_OUTSIDE, field, message, help));
-            }
-            if let Some(Problem { message, help }) = problem {
-                let message = format!(
-                    "what {path} of the suite `{}` refers to is not known: {message}",
-                    suite.name
-                );
-                report.push(config.finding(&code::SUITE_OUTSIDE, field, message, help));
+        let lists = files.iter().filter(|(path, _)| folder_of(path).is_some());
+        let lists = lists.map(|(path, content)| {
+            (*path, read(content, |text| References::of_kustomization(text, budget)))
+        });
+        let all = Files { lists: lists.collect(), files: &files, budget };
+        let built = all.built();
+        let mut seen = BTreeSet::new();
+        for (path, list) in &all.lists {
+            let folder = folder_of(path).unwrap_or_default();
+            let plugins = all.plugins(path, list);
+            let of_plugins = plugins.iter().map(|(path, found)| (*path, found));
+            for (path, found) in iter::once((*path, list)).chain(of_plugins) {
+                let name = &suite.name;
+                let field = format_args!("spec.tests[{index}].path");
+                let outside = outside(folder, found);
+                if !outside.is_empty() {
+                    let outside = first_of(5, ", ", outside);
+                    let message = format!(
+                        "{path} of the suite `{name}` refers to {outside}, outside of the suite's folder"
+                    );
+                    let help = "a tree carries the suite's folder alone: move it below that folder, or let \
+                                spec.tests name a folder that holds both";
+                    report.push(config.finding(&code::SUITE_OUTSIDE, field, message, help));
+                }
+                if let Some((_, Problem { message, help })) = found.problems.first()
+                    && built.contains(folder)
+                    && seen.insert(path)
+                {
+                    let message = format!(
+                        "what {path} of the suite `{name}` refers to is not known: {message}"
+                    );
+                    report.push(config.finding(&code::SUITE_OUTSIDE, field, message, help));
+                }
             }
         }
     }
@@ -56,35 +68,83 @@ fn folder_of(path: &str) -> Option<&str> {
     KUSTOMIZATION.contains(&name).then_some(folder)
 }
 
-/// What a kustomization refers to outside of its suite, and what hinders to know it.
-fn outside(
-    folder: &str,
-    content: &[u8],
-    files: &BTreeMap<&str, &[u8]>,
-    budget: &InputLimits,
-) -> (Vec<String>, Option<Problem>) {
-    let mut all = vec![read(content, |text| References::of_kustomization(text, budget))];
-    let mut plugins: Vec<String> = Vec::new();
-    let named = all[0].named.iter().filter(|reference| reference.kind == Kind::Plugins);
-    plugins.extend(named.filter_map(|reference| below(folder, &reference.path)));
-    for path in plugins {
-        let is_of = |file: &&str| {
-            let rest = file.strip_prefix(path.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// The files of a suite.
+struct Files<'f> {
+    files: &'f BTreeMap<&'f str, &'f [u8]>,
+    /// Its kustomizations, by their paths.
+    lists: BTreeMap<&'f str, References>,
+    budget: &'f InputLimits,
+}
+
+impl<'f> Files<'f> {
+    /// What the kustomization of a folder names.
+    fn named_in(&self, folder: &str) -> impl Iterator<Item = &Reference> {
+        let path = move |name: &str| match folder {
+            "" => name.to_owned(),
+            folder => format!("{folder}/{name}"),
         };
-        let of_plugins = files.iter().filter(|(file, _)| is_of(file) && folder_of(file).is_none());
-        all.extend(
-            of_plugins
-                .map(|(_, content)| read(content, |text| References::of_plugins(text, budget))),
-        );
+        let paths = KUSTOMIZATION.into_iter().map(path);
+        let lists = paths.filter_map(move |path| self.lists.get(path.as_str()));
+        lists.flat_map(|list| &list.named)
     }
-    let references = all.iter().flat_map(|found| &found.named);
+
+    /// The folders whose kustomizations are built with the suite: that of the suite, and all that it leads to. Flux
+    /// builds all of them if the suite itself has none.
+    fn built(&self) -> BTreeSet<String> {
+        let folders = self.lists.keys().filter_map(|path| folder_of(path));
+        let mut waiting: Vec<String> = folders.map(str::to_owned).collect();
+        if waiting.iter().any(String::is_empty) {
+            waiting = vec![String::new()];
+        }
+        let mut built = BTreeSet::new();
+        while let Some(folder) = waiting.pop() {
+            if built.insert(folder.clone()) {
+                let named = self.named_in(&folder).filter(|named| named.kind != Kind::File);
+                waiting.extend(named.filter_map(|named| below(&folder, &named.path)));
+            }
+        }
+        built
+    }
+
+    /// The plugins that the kustomization of a folder runs, by the paths of their files: those that it names, and
+    /// those that kustomizations of folders list that it names.
+    fn plugins(&self, list_path: &'f str, list: &References) -> Vec<(&'f str, References)> {
+        /// A limit as for baselines, since each folder can name another.
+        const MOST: usize = 1_000;
+        let folder = folder_of(list_path).unwrap_or_default();
+        let named = list.named.iter().filter(|named| named.kind == Kind::Plugins);
+        let mut waiting: Vec<String> =
+            named.filter_map(|named| below(folder, &named.path)).collect();
+        let mut seen = BTreeSet::new();
+        let mut plugins = Vec::new();
+        while let Some(path) = waiting.pop() {
+            if !seen.insert(path.clone()) {
+                continue;
+            }
+            if seen.len() > MOST {
+                let message = format!("its plugins are in more than {MOST} files and folders");
+                let problem = Problem::new(message, "write several into one file");
+                let problems = vec![(Place::default(), problem)];
+                plugins.push((list_path, References { problems, ..References::default() }));
+                break;
+            }
+            if let Some((file, content)) = self.files.get_key_value(path.as_str()) {
+                let found = read(content, |text| References::of_plugins(text, self.budget));
+                plugins.push((*file, found));
+            }
+            let listed = self.named_in(&path).filter(|named| named.kind == Kind::Resource);
+            waiting.extend(listed.filter_map(|named| below(&path, &named.path)));
+        }
+        plugins
+    }
+}
+
+/// What a file names outside of its suite, relative to a folder.
+fn outside(folder: &str, found: &References) -> Vec<String> {
     // A text of several lines is an inline patch.
-    let paths = references.filter(|reference| !reference.path.contains('\n'));
+    let paths = found.named.iter().filter(|reference| !reference.path.contains('\n'));
     let outside = paths.filter(|reference| below(folder, &reference.path).is_none());
-    let outside = outside.map(|reference| reference.shown().to_owned()).collect();
-    let problem = all.into_iter().flat_map(|found| found.problems).next();
-    (outside, problem.map(|(_, problem)| problem))
+    outside.map(|reference| reference.shown().to_owned()).collect()
 }
 
 /// Reads a file of a suite.
@@ -100,7 +160,7 @@ fn read(content: &[u8], read: impl Fn(&str) -> References) -> References {
 
 /// Where a path leads from a folder of a suite; `None` if out of the suite. An address of a server leads nowhere.
 fn below(folder: &str, reference: &str) -> Option<String> {
-    if reference.contains("://") || reference.contains('@') || reference.contains("?ref=") {
+    if is_remote(reference) {
         return Some(reference.to_owned());
     }
     let mut parts = Vec::new();

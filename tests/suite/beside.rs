@@ -321,6 +321,7 @@ fn no_plugin_reads_what_git_keeps() {
         plugin("PatchJson6902Transformer", &format!("path: .git/p.yaml\n{target}")),
         plugin("PatchStrategicMergeTransformer", "paths: [.git/p.yaml]"),
         plugin("ReplacementTransformer", "replacements: [{path: .git/p.yaml}]"),
+        plugin("ValueAddTransformer", "value: x\ntargetFilePath: .git/p.yaml"),
         plugin("PatchTransformer", &format!("path: !!str .git/p.yaml\n{target}")),
         plugin("NewGenerator", "files: [.git/config]"),
     ];
@@ -384,8 +385,8 @@ fn a_kustomization_that_kustomize_may_read_otherwise_is_refused_with_its_place()
         (plain.replace(": ", ": !foo ").into(), "it is not read as kustomize reads it"),
         (plain.replace(": ", ": [../common/cart.yaml]\nresources: ").into(), "written twice"),
         (format!("{plain}---\nx: y\n").into(), "second document"),
-        (plain.replace("res", "Res").into(), "`Resources` is `resources` to kustomize"),
-        (plain.replace('s', "\u{17f}").into(), "is `resources` to kustomize"),
+        (plain.replace("res", "Res").into(), "kustomize reads `Resources` as `resources`, other"),
+        (plain.replace('s', "\u{17f}").into(), "as `resources`, other programs do not"),
     ] {
         let scratch = Scratch::with_git();
         scratch.write("overlay/kustomization.yaml", "");
@@ -422,6 +423,8 @@ fn every_form_of_a_kustomization_that_people_write_is_built() {
         "resources:\r\n- cart.yaml\r\n",
         "commonAnnotations: &a {of: all}\nlabels: [{pairs: *a}]\nresources: [cart.yaml]\n",
         "<<: {resources: [cart.yaml]}\n",
+        "resources: [cart.yaml]\ncommonannotations: {of: all}\nconfigMapGenerator: [{Name: a, namespace: shop, literals: [b=c]}]\n",
+        "resources: [cart.yaml]\ntransformers:\n- |-\n  apiVersion: builtin\n  kind: ValueAddTransformer\n  metadata: {name: x}\n  value: hello\n  targets:\n  - selector: {kind: Deployment}\n    fieldPath: metadata/annotations/x\n",
         "resources: [cart.yaml]\npatches:\nconfigMapGenerator: []\nhelmCharts: []\n",
         "resources: [cart.yaml]\npatchesStrategicMerge:\n- |-\n  apiVersion: v1\n  kind: Service\n  metadata:\n    name: cart\n    namespace: shop\n    annotations:\n      patches: a\n",
         "resources: [cart.yaml]\ngenerators: [a plugin.yaml]\ntransformers: [plugins]\n",
@@ -450,7 +453,12 @@ fn every_form_of_a_kustomization_that_people_write_is_built() {
 
 #[test]
 fn a_value_that_stands_where_a_secret_has_a_file_is_not_shown() {
-    for generator in ["files: [p=of-somebody]", "envs: [of-somebody]", "env: of-somebody"] {
+    for generator in [
+        "files: [p=of-somebody]",
+        "files: ['p=amqp://a:of-somebody@b']",
+        "envs: [of-somebody]",
+        "env: of-somebody",
+    ] {
         let scratch = Scratch::with_git();
         let text = format!(
             "resources: [../common/cart.yaml]\nsecretGenerator: [{{name: s, {generator}}}]\n"
@@ -461,6 +469,14 @@ fn a_value_that_stands_where_a_secret_has_a_file_is_not_shown() {
         assert!(words.contains("overlay/kustomization.yaml:2:"), "{words}");
         assert!(!words.contains("somebody"), "{words}");
     }
+    // kustomize loads a file from a server. This one is not there.
+    let scratch = Scratch::with_git();
+    scratch.write("overlay/cart.yaml", CART);
+    let text =
+        "resources: [cart.yaml]\nsecretGenerator: [{name: s, files: [x=http://127.0.0.1:1/f]}]\n";
+    scratch.write("overlay/kustomization.yaml", text);
+    let words = scratch.render().failed();
+    assert!(words.contains("kustomize build"), "{words}");
 }
 
 #[test]

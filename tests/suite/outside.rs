@@ -127,9 +127,8 @@ fn what_only_kustomize_reads_in_a_suite_is_an_error() {
     for (text, why) in [
         (
             "Resources: [job.yaml, ../common]\n".to_owned(),
-            "`Resources` is `resources` to kustomize",
+            "kustomize reads `Resources` as `resources`, other programs do not",
         ),
-        ("NamePrefix: x-\n".to_owned(), "`NamePrefix` is `namePrefix` to kustomize"),
         (
             "resources: !foo [job.yaml, ../common]\n".to_owned(),
             "as kustomize reads it: the tag `…`",
@@ -142,8 +141,10 @@ fn what_only_kustomize_reads_in_a_suite_is_an_error() {
         ("resources: [../a=b/c]\n".to_owned(), "refers to ../a=b/c, outside"),
         (inline("ConfigMapGenerator", "files: [a=../../beside/x]"), outside),
         (inline("PatchTransformer", "path: ../../beside/x"), outside),
-        ("generators: [plugin.yaml]\n".to_owned(), outside),
-        ("transformers: [plugins]\n".to_owned(), outside),
+        ("generators: [plugin.yaml]\n".to_owned(), "plugin.yaml of the suite `smoke` refers to"),
+        ("transformers: [plugins]\n".to_owned(), "plugins/p.yaml of the suite `smoke` refers to"),
+        ("transformers: [more]\n".to_owned(), "plugins/p.yaml of the suite `smoke` refers to"),
+        ("resources: [below]\n".to_owned(), "what below/kustomization.yaml of the suite `smoke`"),
     ] {
         let scratch = repository();
         let suite = scratch.path().join("repository/suite");
@@ -153,13 +154,25 @@ fn what_only_kustomize_reads_in_a_suite_is_an_error() {
         let plugin = "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: x}\nfiles: [../../beside/x]\n";
         write(&suite.join("plugins/p.yaml"), plugin);
         write(&suite.join("plugin.yaml"), plugin);
-        assert_refused(&scratch, &["error[suite-outside]", "kustomization.yaml of the suite", why]);
+        fs::create_dir(suite.join("more")).expect("a folder");
+        write(&suite.join("more/kustomization.yaml"), "resources: [../plugins]\n");
+        fs::create_dir(suite.join("below")).expect("a folder");
+        write(&suite.join("below/kustomization.yaml"), "Resources: []\n");
+        assert_refused(&scratch, &["error[suite-outside]", why]);
     }
     let scratch = repository();
     let suite = scratch.path().join("repository/suite");
-    let text =
-        "# of all\n---\nresources: [job.yaml]\ngenerators: [plugin.yaml]\nhelmCharts: []\n---\n";
+    let text = "# of all\n---\nresources: [job.yaml]\ngenerators: [plugin.yaml, plugins]\n\
+                nameprefix: x-\nhelmCharts: []\n---\n";
     write(&suite.join("kustomization.yaml"), text);
+    for folder in ["plugins", "template"] {
+        fs::create_dir(suite.join(folder)).expect("a folder");
+    }
+    // Nobody reads these.
+    write(&suite.join("template/kustomization.yaml"), "resources: [{{ .Values.x }}]\n");
+    write(&suite.join("plugins/README.md"), "* see: [the docs\n\tand\n");
+    fs::write(suite.join("plugins/a.png"), [0xff]).expect("written");
+    write(&suite.join("plugins/kustomization.yaml"), "resources: [../plugin.yaml]\n");
     let plugin =
         "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: x}\nfiles: [job.yaml]\n";
     write(&suite.join("plugin.yaml"), plugin);
