@@ -34,24 +34,25 @@ pub(in crate::plan) fn check(plan: &Plan<'_>, originals: &Originals<'_, '_>, rep
     let mut missing: BTreeMap<(&str, String), Occurrences<'_>> = BTreeMap::new();
     for &original in originals.all() {
         let (catalog, home) = (plan.catalog, original.id.namespace.as_str());
-        for bound in of(catalog, home, &original.node) {
-            if !originals.holds_for_copy(original, |body| has(catalog, home, body, &bound)) {
-                continue;
-            }
-            match bound.binding.to {
-                To::Identity(..) if bound.text().eq_ignore_ascii_case("false") => {}
-                To::Identity(says, help) => {
+        let bindings = of(catalog, home, &original.node).into_iter().filter(|bound| {
+            originals.holds_for_copy(original, |body| has(catalog, home, body, bound))
+        });
+        for bound in bindings {
+            let (text, place) = (bound.text(), bound.value.place);
+            let names = match bound.binding.to {
+                To::Identity(says, help) if !text.eq_ignore_ascii_case("false") => {
                     let all = not_granted.entry((says, help)).or_default();
-                    all.add(original, bound.key, bound.value.place);
+                    all.add(original, bound.key, place);
+                    continue;
                 }
                 To::Object(group, kind, form) if !group.is_empty() => {
                     let named = objects(catalog, home, &bound, (group, kind), form);
-                    for name in named.into_iter().filter_map(missing_name) {
-                        let all = missing.entry((kind, name)).or_default();
-                        all.add(original, bound.key, bound.value.place);
-                    }
+                    named.into_iter().filter_map(missing_name).map(move |name| (kind, name))
                 }
-                To::Object(..) | To::Dapr | To::Address => {}
+                To::Identity(..) | To::Object(..) | To::Dapr | To::Address => continue,
+            };
+            for name in names {
+                missing.entry(name).or_default().add(original, bound.key, place);
             }
         }
         add_fields(&mut not_granted, originals, original);
