@@ -59,9 +59,9 @@ const DISK: &str = "the same for every pod, on one node at a time";
 const ON_ONE_NODE: &str = "kept, and named (`shared-with-original`)";
 
 fn volumes() -> Vec<[String; 3]> {
-    let own = PER_POD_DRIVERS.map(|driver| format!("`{driver}`")).join(", ");
+    let per_pod = PER_POD_DRIVERS.map(|driver| format!("`{driver}`")).join(", ");
     let of_drivers = format!(
-        "each pod's own of {own}: kept, and objects that it names are copied; of other drivers {NAMED}"
+        "each pod's own of {per_pod}: kept, and objects that it names are copied; of other drivers {NAMED}"
     );
     let of_template =
         format!("{TEMPLATE}; with `volumes: empty` either of these is an empty directory");

@@ -163,13 +163,13 @@ fn an_unknown_custom_resource_makes_what_has_its_name() {
     let makes = |api, kind, spec, name| {
         said(&object(api, kind, "db", spec), "Secret", name).map(|(certainty, _)| certainty)
     };
-    let own = "databases.example.com/v1";
-    assert_eq!(makes(own, "Postgres", json!({}), "db"), Some(Likely));
-    assert_eq!(makes(own, "Postgres", json!({}), "db-password"), Some(Possible));
+    let custom = "databases.example.com/v1";
+    assert_eq!(makes(custom, "Postgres", json!({}), "db"), Some(Likely));
+    assert_eq!(makes(custom, "Postgres", json!({}), "db-password"), Some(Possible));
     let written = json!({"writeConnectionSecretToRef": {"name": "conn"}});
-    assert_eq!(makes(own, "Postgres", written, "conn"), Some(Likely));
-    assert_eq!(makes(own, "Postgres", json!({"output": "conn"}), "conn"), Some(Possible));
-    assert_eq!(makes(own, "Postgres", json!({}), "dbs"), None);
+    assert_eq!(makes(custom, "Postgres", written, "conn"), Some(Likely));
+    assert_eq!(makes(custom, "Postgres", json!({"output": "conn"}), "conn"), Some(Possible));
+    assert_eq!(makes(custom, "Postgres", json!({}), "dbs"), None);
     for (api, kind) in [
         ("v1", "ConfigMap"),
         ("apps/v1", "Deployment"),
