@@ -95,10 +95,15 @@ pub fn compile<T>(
     catalog.declare(&spec.services);
     catalog.join(spec.routing.data_plane);
     stage::enter("planning");
-    let wanted = |name: &str| request.includes(name);
     // Never dropped: a command ends its process next, and freeing the plan would only take time. A caller that compiles
     // again and again in one process (fuzz targets, benchmarks) loses this memory each time.
-    let plan = ManuallyDrop::new(plan(config, &catalog, &request.limits, wanted, report));
+    let plan = ManuallyDrop::new(plan(
+        config,
+        &catalog,
+        &request.limits,
+        &|name| request.includes(name),
+        report,
+    ));
     if report.has_errors() {
         return None;
     }

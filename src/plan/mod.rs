@@ -130,13 +130,13 @@ fn plan_environments<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     limits: &OutputLimits,
-    wanted: impl Fn(&str) -> bool,
+    wanted: &dyn Fn(&str) -> bool,
     report: &mut Report,
 ) -> Vec<Environment<'a>> {
     let mut order: Vec<usize> = (0..config.previews.spec.previews.len())
         .filter(|&index| wanted(&config.previews.spec.previews[index].name))
         .collect();
-    order.sort_by_key(|&index| &config.previews.spec.previews[index].name);
+    order.sort_unstable_by_key(|&index| &config.previews.spec.previews[index].name);
     let finder = Finder::new(config, catalog, WorkBudget::new(limits));
     let mut findings = Mutex::new(Report::default());
     let mut environments = Vec::with_capacity(order.len());
@@ -179,7 +179,7 @@ pub(crate) fn plan<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     limits: &OutputLimits,
-    wanted: impl Fn(&str) -> bool,
+    wanted: &dyn Fn(&str) -> bool,
     report: &mut Report,
 ) -> Plan<'a> {
     let environments = plan_environments(config, catalog, limits, wanted, report);

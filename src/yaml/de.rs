@@ -2,7 +2,8 @@
 
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{
-    DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    DeserializeSeed, Deserializer, Error as _, Expected, IntoDeserializer, MapAccess, SeqAccess,
+    Unexpected, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
@@ -26,6 +27,30 @@ impl<'de> Deserializer<'de> for &'de Node {
                 },
                 Some(Resolved::Null) | None => visitor.visit_unit(),
             },
+        }
+    }
+
+    // The code of a visitor is in the binary for each of its methods that may be called: here only that for mappings.
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.data {
+            Data::Map(entries) => visitor.visit_map(Entries { rest: entries, value: None }),
+            _ => Err(is_not(self, &visitor)),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.data {
+            Data::List(items) => visitor.visit_seq(Items { rest: items }),
+            _ => Err(is_not(self, &visitor)),
         }
     }
 
@@ -54,8 +79,18 @@ impl<'de> Deserializer<'de> for &'de Node {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map struct identifier ignored_any
+        unit_struct tuple tuple_struct identifier ignored_any
     }
+}
+
+/// The error that a tree is not what a visitor expects.
+fn is_not(node: &Node, expected: &dyn Expected) -> Error {
+    let unexpected = match &node.data {
+        Data::Map(_) => Unexpected::Map,
+        Data::List(_) => Unexpected::Seq,
+        Data::Scalar { text, .. } => Unexpected::Str(text),
+    };
+    Error::invalid_type(unexpected, expected)
 }
 
 struct Entries<'de> {

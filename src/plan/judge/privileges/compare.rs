@@ -160,16 +160,16 @@ impl<'n, 'l> Comparison<'n, 'l> {
             Rule::Mount => self.mount(old, new),
             Rule::Pod(fields) => {
                 self.account(old, new);
-                self.fields(old, new, |key| field(fields, key));
+                self.fields(old, new, &|key| field(fields, key));
             }
-            Rule::Fields(fields) => self.fields(old, new, |key| field(fields, key)),
+            Rule::Fields(fields) => self.fields(old, new, &|key| field(fields, key)),
             Rule::Service(fields) => {
-                self.fields(old, new, |key| match meta::keeps_service_field(key) {
+                self.fields(old, new, &|key| match meta::keeps_service_field(key) {
                     true => field(fields, key),
                     false => &Rule::Any,
                 })
             }
-            Rule::Quantities => self.fields(old, new, |key| match key.contains('/') {
+            Rule::Quantities => self.fields(old, new, &|key| match key.contains('/') {
                 true => &Rule::Removable(&Rule::Nothing),
                 false => &Rule::Any,
             }),
@@ -193,7 +193,7 @@ impl<'n, 'l> Comparison<'n, 'l> {
     fn report_parts(&mut self, old: Value<'n>, new: Value<'n>) {
         match (old, new) {
             (Some(Node { data: Data::Map(_), .. }), Some(Node { data: Data::Map(_), .. })) => {
-                self.fields(old, new, |_| &Rule::Nothing);
+                self.fields(old, new, &|_| &Rule::Nothing);
             }
             (Some(Node { data: Data::List(_), .. }), Some(Node { data: Data::List(_), .. })) => {
                 let reported = self.changes.len();
@@ -207,7 +207,7 @@ impl<'n, 'l> Comparison<'n, 'l> {
         }
     }
 
-    fn fields(&mut self, old: Value<'n>, new: Value<'n>, rule: impl Fn(&str) -> &'static Rule) {
+    fn fields(&mut self, old: Value<'n>, new: Value<'n>, rule: &dyn Fn(&str) -> &'static Rule) {
         let is_map = |value: Value<'_>| value.is_none_or(|node| matches!(node.data, Data::Map(_)));
         if !is_map(old) || !is_map(new) {
             return self.report(old, new);
@@ -371,9 +371,9 @@ impl<'n, 'l> Comparison<'n, 'l> {
         let is_plain =
             mount.text_at(&["name"]).is_some_and(|name| self.plain_volumes().contains(name));
         match (is_plain, old) {
-            (true, _) => self.fields(old, new, |key| field(PLAIN, key)),
+            (true, _) => self.fields(old, new, &|key| field(PLAIN, key)),
             (false, None) => self.report(old, new),
-            (false, Some(_)) => self.fields(old, new, |key| field(FIELDS, key)),
+            (false, Some(_)) => self.fields(old, new, &|key| field(FIELDS, key)),
         }
     }
 
@@ -397,7 +397,7 @@ impl<'n, 'l> Comparison<'n, 'l> {
 
     fn labels(&mut self, all: bool, old: Value<'n>, new: Value<'n>) {
         let selecting = self.labels;
-        self.fields(old, new, |key| {
+        self.fields(old, new, &|key| {
             let is_read = annotations::is_read_label(key) || selecting.contains_key(key);
             let is_kept = all || meta::keeps_label(key);
             if is_read && is_kept { &Rule::Nothing } else { &Rule::Any }
@@ -408,7 +408,7 @@ impl<'n, 'l> Comparison<'n, 'l> {
         let text = |value: Value<'n>, key: &str| {
             value.and_then(|value| value.text_at(&[key])).unwrap_or_default()
         };
-        self.fields(old, new, |key| {
+        self.fields(old, new, &|key| {
             let values = [text(old, key), text(new, key)];
             let is_kept = all || meta::keeps_annotation(key);
             if is_kept && annotations::is_read(key, &values) { &Rule::Nothing } else { &Rule::Any }
