@@ -16,6 +16,8 @@
 //!
 //! A module uses only those before it; `tests/suite/layers.rs` has the whole order.
 
+mod ordered;
+
 pub mod diagnostic;
 pub mod limits;
 pub mod yaml;

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::map::Map;
+use crate::ordered::ordered;
 use crate::spec::Unmapped;
 
 /// The services that a change affects.
@@ -108,7 +109,7 @@ pub(crate) fn answer<'p>(map: &Map, paths: impl IntoIterator<Item = &'p str>) ->
     built.values_mut().for_each(|affected| affected.reasons.sort());
     take_along(map, &mut built, &mut room);
     let named = |(index, affected): (usize, Affected)| (map.owners[index].name.clone(), affected);
-    Answer { services: built.into_iter().map(named).collect(), unmapped }
+    Answer { services: ordered(built.into_iter().map(named)), unmapped }
 }
 
 impl Answer {

@@ -1,11 +1,11 @@
 //! The checked map from paths to services: who owns a path, and who is built from whom.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 
 use super::glob::Glob;
 use crate::diagnostic::text::short;
 use crate::diagnostic::{Diagnostic, Place, Report, code, nearest};
+use crate::ordered::ordered;
 use crate::spec::{PathMap, Unmapped};
 use crate::yaml::Node;
 
@@ -195,8 +195,8 @@ impl Map {
 
     /// Resolves the names in `uses` and `with`.
     fn link(&mut self, spec: &PathMap, node: &Node, report: &mut Report) {
-        let names: BTreeMap<&str, usize> =
-            self.owners.iter().enumerate().map(|(index, one)| (one.name.as_str(), index)).collect();
+        let owners = self.owners.iter().enumerate();
+        let names = ordered(owners.map(|(index, one)| (one.name.as_str(), index)));
         let modules = spec.modules.iter().map(|(name, one)| ("modules", name, "uses", &one.uses));
         let services = spec.services.iter().flat_map(|(name, one)| {
             [("services", name, "uses", &one.uses), ("services", name, "with", &one.with)]

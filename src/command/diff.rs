@@ -13,6 +13,7 @@ use crate::cli::{Artifacts, Diff, DiffFormat, Input};
 use crate::diagnostic::text::short;
 use crate::diagnostic::{Diagnostic, Levels, Refused, Report, Severity, Sources, code};
 use crate::diff::{self, Difference, Files, Unreadable};
+use crate::ordered::ordered;
 use crate::read::{discover, from_here};
 use crate::write::read_tree;
 
@@ -85,7 +86,7 @@ fn old_side(options: &Diff, voice: &Voice) -> Result<Old, Box<Side>> {
         let files = read_tree(folder).map_err(fail)?;
         let is_cut = files.contains_key("artifacts.json");
         let artifacts = if is_cut { Artifacts::Each } else { Artifacts::One };
-        let files = files.into_iter().map(|(path, bytes)| (path, Cow::Owned(bytes))).collect();
+        let files = ordered(files.into_iter().map(|(path, bytes)| (path, Cow::Owned(bytes))));
         return Ok(Old { side: Side { files, ..failed(None) }, artifacts, caveat: None });
     }
     let base = options.base.as_deref().unwrap_or_default();
@@ -225,7 +226,7 @@ fn side(
     let request = TreeRequest { limits: &input.limits, folder: &folder, artifacts };
     let files = with_tree(&request, &config, &mut loaded, |tree, _| {
         let files = tree.files().iter();
-        files.map(|(path, bytes)| (path.clone(), Cow::Owned(bytes.to_vec()))).collect()
+        ordered(files.map(|(path, bytes)| (path.clone(), Cow::Owned(bytes.to_vec()))))
     });
     match files {
         Some(files) => Ok(Side { files, sources: loaded.sources, report: loaded.report }),

@@ -14,6 +14,7 @@ use crate::cli::{Input, List, ListFormat, Show, ShowFormat};
 use crate::diagnostic::text::{json as harmless_json, prose};
 use crate::diagnostic::{Diagnostic, Levels, Report, code, nearest, without_userinfo};
 use crate::emit::OutputShape;
+use crate::ordered::ordered;
 use crate::pipeline::{Request, compile};
 use crate::spec::{Change, Config, Link, Preview, ServiceChange, time};
 
@@ -156,7 +157,7 @@ fn made(config: &Config, loaded: &mut Loaded, input: &Input) -> Option<BTreeMap<
             });
             (name.to_owned(), Made { urls, namespaces: namespaces.collect() })
         };
-        (0..compiled.emission.previews()).map(of).collect()
+        ordered((0..compiled.emission.previews()).map(of))
     })
 }
 
@@ -305,7 +306,7 @@ fn as_json(config: &Config, preview: &Preview, known: &Known) -> Value {
         "services": preview.services.iter().map(service).collect::<Vec<_>>(),
         "changes": preview.changes.iter().map(change).collect::<Vec<_>>(),
         "expires": (!preview.expires.is_empty()).then_some(&preview.expires),
-        "links": links(config, preview, known).collect::<BTreeMap<_, _>>(),
+        "links": ordered(links(config, preview, known)),
         "urls": known.made.as_ref().map(|_| known.urls(preview)),
     })
 }

@@ -11,6 +11,7 @@ use clap_mangen::roff::{Roff, roman};
 use super::voice::Voice;
 use super::{say_usage, write_out};
 use crate::cli::Cli;
+use crate::ordered::ordered;
 use crate::spec::schema;
 use crate::write::in_place;
 
@@ -75,12 +76,11 @@ fn pages() -> BTreeMap<String, String> {
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
     let commands: Vec<_> = program.get_subcommands().cloned().collect();
-    let pages = std::iter::once(program).chain(commands).map(|command| {
+    ordered(std::iter::once(program).chain(commands).map(|command| {
         let name = command.get_display_name().unwrap_or("anabranch").to_owned();
         let page = page(command).unwrap_or_default();
         (name, page)
-    });
-    pages.collect()
+    }))
 }
 
 /// One page. The paragraphs after the options become sections, under the headings that they have there.

@@ -16,6 +16,7 @@ use crate::diagnostic::{Refused, Report, stage};
 use crate::diff::{self, Difference, Unreadable};
 use crate::emit::{Draft, HoleValues, OutputShape, Preview, Suites};
 use crate::kube::Id;
+use crate::ordered::ordered;
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::check_suites_of_forks;
 use crate::plan::naming::safe_hash;
@@ -236,7 +237,7 @@ fn difference(
     tree: &Tree<'_>,
     limits: &Limits,
 ) -> Result<Difference, Unreadable> {
-    let earlier = earlier.into_iter().map(|(path, bytes)| (path, bytes.into())).collect();
+    let earlier = ordered(earlier.into_iter().map(|(path, bytes)| (path, bytes.into())));
     Difference::between(&earlier, tree.files(), None, &Report::default(), &limits.input())
 }
 
@@ -345,7 +346,7 @@ fn hash_suites(config: &Config, files: &BTreeMap<String, Vec<u8>>) -> Suites {
         safe_hash(own.flat_map(|(path, content)| [path.as_bytes(), content]), 16)
     };
     let tests = &config.previews.spec.tests;
-    tests.iter().map(|suite| (suite.name.clone(), hash(&suite.name))).collect()
+    ordered(tests.iter().map(|suite| (suite.name.clone(), hash(&suite.name))))
 }
 
 /// The path of the tree in the Flux source. An OCI artifact or bucket is made from the tree itself;

@@ -1,11 +1,12 @@
 //! Compares two versions of an object, field by field.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::diagnostic::without_userinfo;
 use crate::kube::Object;
 use crate::kube::secret::{is_secret, makes_secrets, may_be_secret, without_secrets};
-use crate::yaml::{Data, Key, Node};
+use crate::ordered::ordered;
+use crate::yaml::{Data, Node, by_key};
 
 /// A field that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,10 +108,6 @@ fn walk(old: Side<'_>, new: Side<'_>, path: String, hidden: Hidden, fields: &mut
     }
 }
 
-fn by_key(entries: &[(Key, Node)]) -> BTreeMap<&str, &Node> {
-    entries.iter().map(|(key, value)| (&*key.text, value)).collect()
-}
-
 fn walk_lists(
     before: &[Node],
     after: &[Node],
@@ -125,8 +122,8 @@ fn walk_lists(
         }
         return;
     };
-    let old: BTreeMap<&str, &Node> = old_names.iter().copied().zip(before).collect();
-    let new: BTreeMap<&str, &Node> = new_names.iter().copied().zip(after).collect();
+    let old = ordered(old_names.iter().copied().zip(before));
+    let new = ordered(new_names.iter().copied().zip(after));
     let mut seen = BTreeSet::new();
     for name in new_names.iter().chain(&old_names).copied() {
         if seen.insert(name) {

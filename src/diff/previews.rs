@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Change, ObjectChange};
 use crate::kube::marks::PREVIEW;
 use crate::kube::{Id, Object, RouteApi};
-use crate::model::pod_spec;
+use crate::model::pod_of;
+use crate::ordered::ordered;
 
 /// A preview that differs.
 #[derive(Debug)]
@@ -85,12 +86,12 @@ fn is_route(id: &Id) -> bool {
 
 fn images(object: &ObjectChange) -> Vec<ImageChange> {
     let of = |version: &Option<Object>| -> BTreeMap<String, String> {
-        let spec = version.as_ref().and_then(|object| pod_spec(&object.node));
+        let spec = version.as_ref().and_then(|object| pod_of(object));
         let lists = ["initContainers", "containers"].into_iter().filter_map(|list| spec?.get(list));
         let containers = lists.flat_map(|list| list.items());
         let pairs =
             containers.filter_map(|one| Some((one.text_at(&["name"])?, one.text_at(&["image"])?)));
-        pairs.map(|(name, image)| (name.to_owned(), image.to_owned())).collect()
+        ordered(pairs.map(|(name, image)| (name.to_owned(), image.to_owned())))
     };
     let (old, new) = (of(&object.old), of(&object.new));
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::affinity::look_in_baseline;
 use super::meta::labels;
-use crate::kube::{Id, Object, in_front, kinds, meta, names};
+use crate::kube::{Id, Kind, Object, in_front, meta, names};
 use crate::model::{Mesh, ServiceName, pod_spec_mut, services_domain};
+use crate::ordered::ordered;
 use crate::plan::{Body, Copied, Environment, Plan, Room, subject_applies};
 use crate::yaml::{Data, Node};
 
@@ -18,9 +19,8 @@ const EXPORT_TO: &str = "networking.istio.io/exportTo";
 pub(super) fn file_of<'p>(copied: &Copied<'p>) -> Cow<'p, str> {
     const TAKEN: [&str; 6] =
         ["kustomization", "namespace", "routes", "policies", "aliases", "common"];
-    let id = &copied.original.id;
     match *copied.owners.names() {
-        _ if kinds::is_policy(&id.group, &id.kind) => "policies".into(),
+        _ if copied.original.row.is_some_and(Kind::is_policy) => "policies".into(),
         [only] if TAKEN.contains(&only.name) => format!("service-{only}").into(),
         [only] => only.name.into(),
         _ => "common".into(),
@@ -33,7 +33,7 @@ pub(super) type Accounts<'e> = BTreeSet<&'e str>;
 /// The ServiceAccounts of a preview, by namespace of the baseline. `default` exists in every namespace.
 pub(super) fn accounts<'e>(env: &'e Environment<'_>) -> BTreeMap<&'e str, Accounts<'e>> {
     let rooms = env.rooms.iter().map(|room| (room.baseline, BTreeSet::from(["default"])));
-    let mut accounts: BTreeMap<&str, Accounts<'_>> = rooms.collect();
+    let mut accounts = ordered(rooms);
     let copies = env.copies.iter();
     for copy in copies.filter(|copy| copy.original.id.kind == "ServiceAccount") {
         accounts.entry(copy.home).or_default().insert(&copy.original.id.name);

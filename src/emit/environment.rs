@@ -12,6 +12,7 @@ use crate::kube::meta::{is_literal, keeps_namespace_annotation, keeps_namespace_
 use crate::kube::{ConfigMap, Namespace, Object, ObjectMeta, Service, ServiceSpec, marks};
 use crate::model::Mesh;
 use crate::model::mesh::DATA_PLANE_MODE;
+use crate::ordered::ordered;
 use crate::plan::{Alias, Environment, Plan, Room};
 use crate::yaml::Node;
 
@@ -43,8 +44,9 @@ pub(super) fn namespace(
     let carried = |field, keeps: fn(&str) -> bool| -> BTreeMap<String, String> {
         let texts = original.map(|namespace| namespace.node.entries_at(&["metadata", field]));
         let kept = texts.unwrap_or_default().iter().filter(|(key, _)| keeps(&key.text));
-        kept.filter_map(|(key, value)| Some((key.text.to_string(), value.text()?.to_owned())))
-            .collect()
+        ordered(
+            kept.filter_map(|(key, value)| Some((key.text.to_string(), value.text()?.to_owned()))),
+        )
     };
     let mut labels = carried("labels", keeps_namespace_label);
     if plan.catalog.mesh == Mesh::Ambient {
@@ -83,12 +85,9 @@ pub(super) fn config_map(
 ) -> Object {
     Object::from_typed(&ConfigMap {
         metadata: meta::managed(plan.config, CONFIG_MAP, &room.namespace, Some(env.name)),
-        data: Some(
-            variables
-                .into_iter()
-                .map(|(key, value)| (key.to_owned(), value.into_owned()))
-                .collect(),
-        ),
+        data: Some(ordered(
+            variables.into_iter().map(|(key, value)| (key.to_owned(), value.into_owned())),
+        )),
         ..ConfigMap::default()
     })
 }

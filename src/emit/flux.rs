@@ -14,7 +14,7 @@ use crate::kube::flux::{
     SourceReference,
 };
 use crate::kube::marks::{self, EXPIRES, FORK, GATE, REPOSITORY, SUITE};
-use crate::kube::{Id, Object, ObjectMeta, kinds};
+use crate::kube::{Id, Kind, Object, ObjectMeta};
 use crate::plan::naming::{repository_label, safe_hash, share};
 use crate::plan::routing::istio::HostRules;
 use crate::plan::{Copied, Environment, Plan, Room};
@@ -86,10 +86,7 @@ fn expiry<'f>(env: &Environment<'_>) -> impl Iterator<Item = (&'f str, String)> 
 
 /// The workloads whose health is that of the preview.
 fn workloads<'e, 'a>(env: &'e Environment<'a>) -> impl Iterator<Item = &'e Copied<'a>> {
-    let is_workload = |copy: &&Copied<'_>| {
-        let Id { group, kind, .. } = &copy.original.id;
-        kinds::is_copied_workload(group, kind)
-    };
+    let is_workload = |copy: &&Copied<'_>| copy.original.row.is_some_and(Kind::is_copied_workload);
     env.copies.iter().filter(is_workload)
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::kube::meta::SUBSTITUTE;
 use crate::kube::{ObjectMeta, marks};
+use crate::ordered::ordered;
 use crate::spec::Config;
 
 /// The labels of an object, of one preview or shared, in order.
@@ -39,7 +40,7 @@ pub(super) fn derived(
     ObjectMeta {
         name: Some(name.to_owned()),
         namespace: (!namespace.is_empty()).then(|| namespace.to_owned()),
-        labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()),
+        labels: Some(ordered(labels.map(|(key, value)| (key.to_owned(), value.to_owned())))),
         ..ObjectMeta::default()
     }
 }

@@ -36,6 +36,7 @@ pub(crate) use template::{Draft, HoleValues, PreviewValues};
 
 use self::template::{Maker, Part, Parts, names_of};
 use crate::kube::{Id, Object, Order};
+use crate::ordered::ordered;
 use crate::plan::{Alias, Copied, Environment, Plan, Room};
 
 /// The file in a tree for an object of a preview.
@@ -150,7 +151,7 @@ impl<'p> Emission<'p> {
         let flux = self.parts.flux.common().into_iter();
         let flux =
             flux.map(|(file, objects)| (file, objects.into_iter().map(Draft::from).collect()));
-        Common { shared, changed, flux: flux.collect() }
+        Common { shared, changed, flux: ordered(flux) }
     }
 
     /// How many previews there are.

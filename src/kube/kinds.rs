@@ -163,6 +163,27 @@ impl Kind {
     const fn copied(self) -> Self {
         Self { policy_fate: PolicyFate::Copied, ..self }
     }
+
+    /// Whether it runs pods.
+    pub(crate) fn is_workload(&self) -> bool {
+        self.workload.is_some()
+    }
+
+    /// Whether it runs pods and can be copied: the health of such a copy is the health of its preview.
+    pub(crate) fn is_copied_workload(&self) -> bool {
+        let support = self.workload.map(|owner| owner.support);
+        matches!(support, Some(Support::Copied | Support::Stateful))
+    }
+
+    /// Whether its objects are there to restrict or configure others.
+    pub(crate) fn is_policy(&self) -> bool {
+        !self.policy.is_empty()
+    }
+
+    /// Whether its objects are policies that are copied with the workloads that they apply to.
+    pub(crate) fn is_copied_policy(&self) -> bool {
+        self.is_policy() && self.policy_fate == PolicyFate::Copied
+    }
 }
 
 /// All kinds, by group and name.
@@ -414,42 +435,10 @@ pub(crate) fn workloads() -> impl Iterator<Item = (&'static str, &'static str, S
     KINDS.iter().filter_map(|kind| Some((kind.group, kind.name, kind.workload?.support)))
 }
 
-/// Whether a kind runs pods.
-#[must_use]
-pub(crate) fn is_workload(group: &str, name: &str) -> bool {
-    find(group, name).is_some_and(|kind| kind.workload.is_some())
-}
-
-/// Whether a kind runs pods and can be copied: the health of such a copy is the health of its preview.
-#[must_use]
-pub(crate) fn is_copied_workload(group: &str, name: &str) -> bool {
-    let owner = find(group, name).and_then(|kind| kind.workload);
-    owner.is_some_and(|owner| matches!(owner.support, Support::Copied | Support::Stateful))
-}
-
-/// Whether objects of a kind are there to restrict or configure others.
-#[must_use]
-pub(crate) fn is_policy(group: &str, name: &str) -> bool {
-    find(group, name).is_some_and(|kind| !kind.policy.is_empty())
-}
-
-/// Whether policies of a kind are copied with the workloads that they apply to.
-#[must_use]
-pub(crate) fn is_copied_policy(group: &str, name: &str) -> bool {
-    find(group, name)
-        .is_some_and(|kind| !kind.policy.is_empty() && kind.policy_fate == PolicyFate::Copied)
-}
-
-/// Whether no selector of a kind's objects restricts or changes the pods that it selects. Those of unknown kinds may.
-#[must_use]
-pub(crate) fn protects_nothing(group: &str, name: &str) -> bool {
-    find(group, name).is_some_and(|kind| kind.protects_nothing)
-}
-
 /// The path of the pod template in objects of a kind. For an unknown kind it is that of most kinds.
 #[must_use]
-pub(crate) fn template(group: &str, name: &str) -> &'static [&'static str] {
-    find(group, name).and_then(|kind| kind.workload).map_or(TEMPLATE, |owner| owner.template)
+pub(crate) fn template(kind: Option<&Kind>) -> &'static [&'static str] {
+    kind.and_then(|kind| kind.workload).map_or(TEMPLATE, |owner| owner.template)
 }
 
 /// Whether objects of a kind have no namespace. Asked only if the input has no definition of the kind. Unknown kinds

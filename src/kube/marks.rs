@@ -4,7 +4,7 @@
 //! If two sets could make the same object or rule, its name contains the set: Flux objects, VirtualServices, rules.
 //! Names are joined with a dot, which none of them contains, so that `a-b` and `c` never clash with `a` and `b-c`.
 
-use super::{Object, RouteApi};
+use super::{Kind, Object, RouteApi};
 use crate::yaml::Node;
 
 /// Standard label; its value on our objects is [`MANAGER`].
@@ -128,8 +128,7 @@ fn sibling_suffix(set: &str) -> String {
 
 /// Whether an object is one that a set added beside a policy of the user.
 fn is_sibling(object: &Object, set: &str) -> bool {
-    super::kinds::is_copied_policy(&object.id.group, &object.id.kind)
-        && object.id.name.ends_with(&sibling_suffix(set))
+    object.row.is_some_and(Kind::is_copied_policy) && object.id.name.ends_with(&sibling_suffix(set))
 }
 
 /// The name of a preview's ReferenceGrant outside its namespace.

@@ -23,7 +23,7 @@ pub(crate) mod volumes;
 pub(crate) use image::{ImageName, Prefix, has_registry, repository};
 pub(crate) use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServiceSpec};
 pub(crate) use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-pub(crate) use kinds::is_cluster_scoped;
+pub(crate) use kinds::{Kind, is_cluster_scoped};
 pub use object::Object;
 pub(crate) use object::{Id, in_front};
 pub(crate) use order::{Key, Order};

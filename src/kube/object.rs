@@ -3,6 +3,7 @@
 use serde::Serialize;
 use smol_str::{SmolStr, ToSmolStr};
 
+use super::kinds::{self, Kind};
 use crate::diagnostic::{Diagnostic, Place, Refused, code};
 use crate::yaml::{Data, Node, to_node};
 
@@ -40,6 +41,8 @@ pub struct Object {
     /// Its index among the objects of a run, sorted by identity, once it has one. What is known of an object is
     /// stored by this index.
     pub number: usize,
+    /// What is known of its kind; nothing if the kind has no row. Kept here as it is needed many times.
+    pub(crate) row: Option<&'static Kind>,
     /// Earlier names of it in its kustomizations. Those in annotations of the body are not included.
     pub(crate) earlier_names: Box<[SmolStr]>,
 }
@@ -76,8 +79,9 @@ impl Object {
         };
         let namespace = text(&["metadata", "namespace"]).unwrap_or_default();
         let group = api_version.split_once('/').map_or("", |(group, _)| group).to_smolstr();
+        let row = kinds::find(&group, &kind);
         let id = Id { group, kind, namespace, name };
-        Ok(Self { id, node, number: 0, earlier_names: Box::default() })
+        Ok(Self { id, node, number: 0, row, earlier_names: Box::default() })
     }
 
     /// Returns the object, if an API server could have one with this identity.

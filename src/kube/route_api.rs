@@ -20,7 +20,7 @@ impl RouteApi {
 
     /// The API of a route; `None` if the object is not a route, or one from which no rules can be derived.
     pub(crate) fn of(object: &Object) -> Option<Self> {
-        Self::of_kind(&object.id)
+        object.row?.routes
     }
 
     /// The API of a route with this identity.

@@ -4,7 +4,7 @@
 //! the Namespace and the pods say so.
 
 use super::Catalog;
-use super::pod::{pod_annotations, pod_labels, pod_spec};
+use super::pod::{pod_annotations, pod_labels, pod_of};
 use crate::kube::{Object, RouteApi};
 use crate::spec::DataPlane;
 use crate::yaml::Node;
@@ -132,6 +132,6 @@ pub(super) fn shows_istio(catalog: &Catalog<'_>) -> bool {
     catalog.baseline_namespaces().any(says)
         || catalog.objects().any(|object| {
             object.id.group.ends_with("istio.io")
-                || pod_spec(&object.node).is_some() && asks_for_sidecar(&object.node).is_some()
+                || pod_of(object).is_some() && asks_for_sidecar(&object.node).is_some()
         })
 }

@@ -18,7 +18,7 @@ pub(crate) use catalog::Catalog;
 pub(crate) use host::{Home, ServiceName, service_host, services_domain};
 pub(crate) use mesh::Mesh;
 pub(crate) use pod::{CLAIM_OF_VOLUME, chosen_storage, claim_templates, containers, data_source};
-pub(crate) use pod::{Reference, Referent, images, looks_like_image, pod_spec, references};
+pub(crate) use pod::{Reference, Referent, images, looks_like_image, pod_of, pod_spec, references};
 pub(crate) use pod::{pod_annotations, pod_labels, pod_spec_mut, values_of};
 pub(crate) use pod::{volume_references, volume_sources};
 pub(crate) use selector::selects;

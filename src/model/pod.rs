@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Place, Sources};
-use crate::kube::kinds;
+use crate::kube::{Object, kinds};
 use crate::limits::InputLimits;
 use crate::yaml::{Node, parse_documents};
 
@@ -13,7 +13,7 @@ use crate::yaml::{Node, parse_documents};
 fn template_path(object: &Node) -> &'static [&'static str] {
     let text = |key| object.text_at(&[key]).unwrap_or_default();
     let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
-    kinds::template(group, text("kind"))
+    kinds::template(kinds::find(group, text("kind")))
 }
 
 /// The labels of a workload's pods.
@@ -32,6 +32,12 @@ pub(crate) fn pod_annotations(workload: &Node) -> Option<&Node> {
 #[must_use]
 pub(crate) fn pod_spec(workload: &Node) -> Option<&Node> {
     workload.at(template_path(workload))?.get("spec")
+}
+
+/// The same for an object: its kind need not be read again.
+#[must_use]
+pub(crate) fn pod_of(object: &Object) -> Option<&Node> {
+    object.node.at(kinds::template(object.row))?.get("spec")
 }
 
 /// The pod spec of a workload, to be changed.

@@ -1,9 +1,9 @@
 //! A workload: an object that runs pods, and its containers.
 
 use super::host::ServiceName;
-use super::pod::{pod_annotations, pod_spec};
-use crate::kube::kinds::{self, Support};
-use crate::kube::{Id, Object, repository};
+use super::pod::{pod_annotations, pod_of};
+use crate::kube::kinds::Support;
+use crate::kube::{Object, repository};
 
 /// A workload of the baseline.
 #[derive(Debug)]
@@ -36,8 +36,7 @@ impl<'a> Workload<'a> {
     /// Reads a workload; `None` for objects of other kinds.
     #[must_use]
     pub fn new(object: &'a Object) -> Option<Self> {
-        let Id { group, kind, .. } = &object.id;
-        let runs = kinds::find(group, kind)?.workload?;
+        let runs = object.row?.workload?;
         // A pod of a chart's test or installation: no service runs in it.
         let is_hook = runs.template.is_empty() && object.annotation("helm.sh/hook").is_some();
         let support = if is_hook { Support::Passing } else { runs.support };
@@ -60,7 +59,7 @@ impl<'a> Workload<'a> {
 }
 
 fn containers(workload: &Object) -> impl Iterator<Item = Container<'_>> {
-    let pod = pod_spec(&workload.node);
+    let pod = pod_of(workload);
     [("containers", false), ("initContainers", true)].into_iter().flat_map(move |(list, init)| {
         let list = pod.map(|pod| pod.items_at(&[list])).unwrap_or_default();
         list.iter().map(move |container| {

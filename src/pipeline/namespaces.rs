@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use crate::diagnostic::{Diagnostic, code, first_of};
 use crate::kube::{Id, Object, is_cluster_scoped};
+use crate::ordered::ordered;
 use crate::read::Parted;
 use crate::spec::Config;
 use crate::yaml::Node;
@@ -30,12 +31,11 @@ pub(super) fn complete(config: &Config, input: &mut Parted) -> Option<Diagnostic
 fn scopes(input: &Parted) -> Scopes {
     let is_definition =
         |object: &&Object| object.is("apiextensions.k8s.io", "CustomResourceDefinition");
-    let defined = input.all().filter(is_definition).filter_map(|object| {
+    ordered(input.all().filter(is_definition).filter_map(|object| {
         let text = |keys: &[&str]| object.node.at(&["spec"])?.text_at(keys);
         let kind = (text(&["group"])?.into(), text(&["names", "kind"])?.into());
         Some((kind, text(&["scope"])? == "Cluster"))
-    });
-    defined.collect()
+    }))
 }
 
 /// Fills in missing namespaces, sorts the objects and numbers them. The text of objects that SOPS encrypted stays, as its

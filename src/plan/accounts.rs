@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::originals::Originals;
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
-use crate::kube::{Object, kinds};
+use crate::kube::{Kind, Object};
 use crate::model::Catalog;
 use crate::yaml::Node;
 
@@ -45,9 +45,9 @@ fn check_namespace(
 
 /// Whether an object is of a custom kind that is not known otherwise, and so may be about accounts.
 fn is_custom(object: &Object) -> bool {
-    let (group, kind) = (object.id.group.as_str(), object.id.kind.as_str());
+    let group = object.id.group.as_str();
     let is_routing = group.ends_with("k8s.io") || group.ends_with("istio.io");
-    group.contains('.') && !is_routing && !kinds::is_policy(group, kind)
+    group.contains('.') && !is_routing && !object.row.is_some_and(Kind::is_policy)
 }
 
 /// Whether a text of a tree has the full name of an account, as Kubernetes and those who trust its tokens write it, or as

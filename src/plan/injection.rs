@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::kube::Object;
 use crate::kube::meta::{is_literal, mentions_variable};
 use crate::model::mesh::{INJECT, INJECTION, REVISION};
-use crate::model::{pod_labels, pod_spec};
+use crate::model::{pod_labels, pod_of};
 use crate::spec::Config;
 use crate::yaml::Node;
 
@@ -103,6 +103,6 @@ pub(super) fn missing(plan: &Plan<'_>, home: &str, follows: Option<&str>) -> Dia
 pub(super) fn all_ask(originals: &[&Object]) -> bool {
     let asks =
         |labels: &Node| labels.text_at(&[INJECT]) == Some("true") || labels.get(REVISION).is_some();
-    let mut pods = originals.iter().filter(|object| pod_spec(&object.node).is_some());
+    let mut pods = originals.iter().filter(|object| pod_of(object).is_some());
     pods.all(|object| pod_labels(&object.node).is_some_and(asks))
 }

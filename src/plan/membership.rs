@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Place, Report, code};
 use crate::kube::Object;
 use crate::kube::meta::mentions_variable;
 use crate::model::mesh::{DATA_PLANE_MODE, INJECTION, asks_for_sidecar, injects, is_ambient};
-use crate::model::{Catalog, Mesh, pod_labels, pod_spec};
+use crate::model::{Catalog, Mesh, pod_labels, pod_of};
 
 /// The field that names the mesh.
 const DATA_PLANE: &str = "spec.routing.dataPlane";
@@ -64,7 +64,7 @@ fn without_sidecars(
 /// The finding that pods of a namespace are not in ambient mode, or may not be.
 /// See <https://istio.io/latest/docs/ambient/usage/add-workloads/>.
 fn of_ambient(plan: &Plan<'_>, home: &str, originals: &[&Object]) -> Option<Diagnostic> {
-    let mut pods = originals.iter().filter(|object| pod_spec(&object.node).is_some());
+    let mut pods = originals.iter().filter(|object| pod_of(object).is_some());
     let namespace = plan.catalog.namespace(home);
     if let Some((namespace, label)) = namespace.and_then(|one| Some((one, injects(one)?))) {
         let message = format!("{} has sidecars injected, and dataPlane is `ambient`", namespace.id);

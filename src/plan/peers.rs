@@ -11,7 +11,7 @@ use super::environment::{Body, Copied, Environment};
 use super::hosts;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::Object;
-use crate::model::{Mesh, Referent, pod_spec, references};
+use crate::model::{Mesh, Referent, pod_of, pod_spec, references};
 use crate::yaml::Node;
 
 /// How many hosts, callers and previews a finding names.
@@ -45,7 +45,7 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
         if sets.is_empty() {
             continue;
         }
-        for caller in env.copies.iter().filter(|copy| pod_spec(&copy.original.node).is_some()) {
+        for caller in env.copies.iter().filter(|copy| pod_of(copy.original).is_some()) {
             let hosts = hosts_of_caller(env, caller, &mut of_originals);
             for set in &sets {
                 let (_, calls) = all

@@ -8,7 +8,7 @@ use super::Plan;
 use super::environment::{Copied, Environment};
 use super::originals::Originals;
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
-use crate::kube::kinds;
+use crate::kube::Kind;
 use crate::model::{claim_templates, containers, pod_spec};
 use crate::yaml::Node;
 
@@ -77,10 +77,8 @@ impl Counted {
 /// The sum over the pods of a preview, where `each` says how much one pod of a copy adds. Replicas in patches are not
 /// considered.
 fn count_by_pod(env: &Environment<'_>, each: impl Fn(&Copied<'_>) -> usize) -> usize {
-    let workloads = env.copies.iter().filter(|copy| {
-        let id = &copy.original.id;
-        kinds::is_copied_workload(&id.group, &id.kind)
-    });
+    let is_workload = |copy: &&Copied<'_>| copy.original.row.is_some_and(Kind::is_copied_workload);
+    let workloads = env.copies.iter().filter(is_workload);
     let replicas = workloads.map(|copy| {
         let services = env.preview.services.iter();
         let owners = services.filter(|service| {

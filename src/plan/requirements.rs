@@ -23,7 +23,8 @@ use crate::kube::makers::{Way, makers, may_make};
 use crate::kube::{Id, Object, is_encrypted, names};
 use crate::limits::WorkBudget;
 use crate::model::once_map::OnceMap;
-use crate::model::{Catalog, Reference, Referent, pod_spec, references};
+use crate::model::{Catalog, Reference, Referent, pod_of, pod_spec, references};
+use crate::ordered::ordered;
 use crate::spec::{self, Config};
 use crate::yaml::{Node, mark};
 
@@ -128,7 +129,7 @@ impl<'a> Finder<'a> {
             makers: catalog.objects().filter(|object| may_make(object)).collect(),
             merging: secrets::merging(catalog).collect(),
             known: catalog.objects().map(|_| OnceLock::new()).collect(),
-            unwritten_accounts: homes.map(|home| (home.as_str(), OnceLock::new())).collect(),
+            unwritten_accounts: ordered(homes.map(|home| (home.as_str(), OnceLock::new()))),
             changed: catalog.objects().map(|_| OnceMap::default()).collect(),
             judge: Judge::new(&spec.limits, policy_labels(catalog)),
             has_renamed: catalog.objects().any(is_renamed),
@@ -287,7 +288,7 @@ impl<'a> Finder<'a> {
         };
         let other = self.catalog.in_baseline(group, kind).find(was_called)?;
         let original = self.catalog.get(home, &id.group, &id.kind, &id.name);
-        let pod = original.and_then(|object| pod_spec(&object.node)).map(references);
+        let pod = original.and_then(|object| pod_of(object)).map(references);
         let is_same =
             |one: &Reference| one.referent == reference.referent && one.name == reference.name;
         if pod.is_none_or(|pod| pod.iter().any(is_same)) {

@@ -158,7 +158,7 @@ pub(crate) fn mend(
         let Object { id, node, .. } = object;
         let mut mender = Mender { known: &known, referrer: number, id, findings: &mut findings };
         let kind = id.kind.as_str();
-        let template = kinds::template(&id.group, kind);
+        let template = kinds::template(kinds::find(&id.group, kind));
         let is_mended = MENDED_PODS.contains(&kind);
         if let Some(pod) = node.at_mut(template).and_then(|template| template.get_mut("spec")) {
             OF_PODS.iter().for_each(|field| mender.look(pod, field, is_mended));

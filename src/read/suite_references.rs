@@ -8,6 +8,7 @@ use super::folder::KUSTOMIZATION;
 use super::references::{Kind, Reference, References, is_remote};
 use crate::diagnostic::{Place, Problem, Report, code, first_of};
 use crate::limits::InputLimits;
+use crate::ordered::ordered;
 use crate::spec::Config;
 
 /// Reports suites whose copies would not build, because they refer to something outside their folders. `files` are
@@ -23,12 +24,12 @@ pub(crate) fn check_references(
             let below = path.strip_prefix(&suite.name).and_then(|rest| rest.strip_prefix('/'));
             Some((below?, content.as_slice()))
         });
-        let files: BTreeMap<&str, &[u8]> = files.collect();
+        let files = ordered(files);
         let lists = files.iter().filter(|(path, _)| folder_of(path).is_some());
         let lists = lists.map(|(path, content)| {
             (*path, read(content, |text| References::of_kustomization(text, budget)))
         });
-        let all = Files { lists: lists.collect(), files: &files, budget };
+        let all = Files { lists: ordered(lists), files: &files, budget };
         let built = all.built();
         let mut seen = BTreeSet::new();
         for (path, list) in &all.lists {

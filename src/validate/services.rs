@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use super::{Input, is_dns_label, is_dns_subdomain};
 use crate::diagnostic::{Diagnostic, Report, code, nearest, some_of};
 use crate::kube::makers::{Certainty, makers};
-use crate::kube::{Id, Object, kinds, names};
+use crate::kube::{Id, Kind, Object, names};
 use crate::spec::{ServiceFacts, Spec};
 use crate::yaml::Node;
 
@@ -172,9 +172,10 @@ pub(super) fn names_services(spec: &Spec) -> bool {
 
 /// The objects that a preview can name, in any namespace: Services, and workloads without one.
 fn nameable<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a Object> + Clone {
-    input.objects.iter().filter(|object| {
-        object.is("", "Service") || kinds::is_workload(&object.id.group, &object.id.kind)
-    })
+    input
+        .objects
+        .iter()
+        .filter(|object| object.is("", "Service") || object.row.is_some_and(Kind::is_workload))
 }
 
 /// Names that a preview can use: of Services and workloads of the baseline.

@@ -11,6 +11,7 @@ mod ser;
 
 pub use emit::{write_document, write_stream};
 pub(crate) use emit::{write_item, write_string};
+pub(crate) use node::by_key;
 pub use node::{Data, Key, Node};
 pub(crate) use parse::parse_counted;
 pub use parse::parse_documents;

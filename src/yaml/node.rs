@@ -11,6 +11,7 @@ use smol_str::{SmolStr, ToSmolStr};
 use super::scalar::{self, Resolved};
 use super::ser::PLAIN;
 use crate::diagnostic::Place;
+use crate::ordered::ordered;
 
 /// One value of a YAML document, with its place.
 #[derive(Debug, Clone, Default)]
@@ -58,8 +59,9 @@ impl From<&str> for Key {
     }
 }
 
-fn sorted(entries: &[(Key, Node)]) -> BTreeMap<&str, &Node> {
-    entries.iter().map(|(key, value)| (key.text.as_str(), value)).collect()
+/// The values of a mapping by key.
+pub(crate) fn by_key(entries: &[(Key, Node)]) -> BTreeMap<&str, &Node> {
+    ordered(entries.iter().map(|(key, value)| (key.text.as_str(), value)))
 }
 
 impl PartialEq for Node {
@@ -74,7 +76,7 @@ impl PartialEq for Node {
                     && if same_order() {
                         a.iter().zip(b).all(|((_, a), (_, b))| a == b)
                     } else {
-                        sorted(a) == sorted(b)
+                        by_key(a) == by_key(b)
                     }
             }
             (Data::Scalar { text: a, plain: p }, Data::Scalar { text: b, plain: q }) => {

@@ -11,7 +11,8 @@ use regex::Regex;
 use super::orchestrator::root;
 
 /// The modules of the library, in the order of the pipeline.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
+    "ordered",
     "diagnostic",
     "limits",
     "yaml",

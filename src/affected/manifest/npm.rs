@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Claims, Manifest, Manifests, folder_of, join, relative};
 use crate::affected::glob::Glob;
+use crate::ordered::ordered;
 use crate::yaml::Node;
 
 pub(super) fn has(name: &str) -> bool {
@@ -34,11 +35,10 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
         let mut last = workspaces.iter().rev().filter(|(_, glob)| glob.covers(folder));
         last.next().is_some_and(|(is_in, _)| *is_in)
     };
-    let names: BTreeMap<&str, &str> = packages
-        .iter()
-        .filter(|(manifest, _)| is_member(manifest.path))
-        .filter_map(|(manifest, node)| Some((node.text_at(&["name"])?, manifest.path)))
-        .collect();
+    let members = packages.iter().filter(|(manifest, _)| is_member(manifest.path));
+    let names = ordered(
+        members.filter_map(|(manifest, node)| Some((node.text_at(&["name"])?, manifest.path))),
+    );
     for (manifest, node) in &packages {
         for (name, wanted) in KINDS.iter().filter_map(|kind| node.get(kind)).flat_map(Node::entries)
         {

@@ -2,9 +2,8 @@
 //! See <https://docs.astral.sh/uv/concepts/projects/dependencies/> and
 //! <https://python-poetry.org/docs/dependency-specification/>.
 
-use std::collections::BTreeMap;
-
 use super::{Claims, Manifest, Manifests, relative};
+use crate::ordered::ordered;
 use crate::yaml::{Key, Node};
 
 pub(super) fn has(name: &str) -> bool {
@@ -20,7 +19,7 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
     }
     let names =
         projects.iter().filter_map(|(manifest, node)| Some((name_of(node)?, manifest.path)));
-    let names: BTreeMap<String, &str> = names.collect();
+    let names = ordered(names);
     for (manifest, node) in &projects {
         read_shared(manifest, node, &projects, claims);
         for (name, source) in tables(node).into_iter().flat_map(Node::entries) {

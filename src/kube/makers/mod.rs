@@ -9,7 +9,7 @@ mod tests;
 
 use table::MAKERS;
 
-use super::{Id, Object, kinds};
+use super::{Id, Object};
 use crate::yaml::Node;
 
 /// A kind whose objects make others.
@@ -258,9 +258,9 @@ fn is_unknown(object: &Object) -> bool {
         "kyverno.io",
         "k8s.cni.cncf.io",
     ];
-    let Id { group, kind, .. } = &object.id;
+    let Id { group, .. } = &object.id;
     let configures = CONFIGURE.iter().any(|of| group.ends_with(of));
-    group.contains('.') && !configures && kinds::find(group, kind).is_none()
+    group.contains('.') && !configures && object.row.is_none()
 }
 
 /// How certain it is that a custom resource of an unknown kind makes an object. It probably makes one of its own name,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::evaluate::{AppliedPolicy, Identity, is_identity, texts};
 use super::{Checker, TRUST};
 use crate::kube::Object;
-use crate::model::pod_spec;
+use crate::model::pod_of;
 use crate::plan::policies::{PolicyContext, service_account};
 
 /// A caller, and its counterpart once there are previews.
@@ -37,7 +37,7 @@ pub(super) fn outside_of_baseline<'a>(
     for object in context.catalog.objects().filter(|one| !home.includes(&one.id.namespace)) {
         let account = match object.is("", "ServiceAccount") {
             true => Some(object.id.name.as_str()),
-            false => pod_spec(&object.node).map(|_| service_account(&object.node)),
+            false => pod_of(object).map(|_| service_account(&object.node)),
         };
         if let Some(account) = account.filter(|_| !object.id.namespace.is_empty()) {
             accounts.entry(object.id.namespace.as_str()).or_default().insert(account);

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evaluate::{Call, FieldMatch, HOST, METHOD, PATH, PORT, Requirement};
+use crate::ordered::ordered;
 
 /// The most combinations of values that are tried at one workload. If there are more, each operation of each rule is
 /// tried once.
@@ -44,7 +45,7 @@ pub(super) fn representatives<'p>(
 }
 
 fn plain() -> Call {
-    PLAIN.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    ordered(PLAIN.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())))
 }
 
 /// The values that calls may have under each key; `None` for a call without the key.

@@ -28,6 +28,7 @@ use super::policies::{PolicyContext, Site, has_target_refs};
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::Object;
 use crate::model::Mesh;
+use crate::ordered::ordered;
 use crate::yaml::Node;
 
 const GROUP: &str = "security.istio.io";
@@ -125,7 +126,7 @@ impl<'p, 'a: 'p> Checker<'p, 'a> {
             }
         }
         let siblings = plan.policies.siblings.iter();
-        let siblings = siblings.map(|one| (one.original.number, &one.spec)).collect();
+        let siblings = ordered(siblings.map(|one| (one.original.number, &one.spec)));
         let other_accounts = callers::outside_of_baseline(&context);
         let samples = context.homes.iter();
         let samples = samples.map(|home| (home.namespace, home.preview_pattern.replace('*', "0")));

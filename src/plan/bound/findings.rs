@@ -7,7 +7,7 @@ use super::{Bound, Named, objects, of, stores};
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::Object;
 use crate::kube::bindings::To;
-use crate::model::{Catalog, Referent, pod_annotations, pod_spec, references};
+use crate::model::{Catalog, Referent, pod_annotations, pod_of, references};
 use crate::plan::Plan;
 use crate::plan::originals::Originals;
 use crate::yaml::Node;
@@ -97,7 +97,7 @@ fn users<'a>(originals: &Originals<'a, '_>, object: &'a Object) -> Vec<&'a Objec
         return vec![object];
     }
     let mounts = |one: &&&Object| {
-        let named = pod_spec(&one.node).map(references).unwrap_or_default();
+        let named = pod_of(one).map(references).unwrap_or_default();
         one.id.namespace == object.id.namespace
             && named.iter().any(|reference| {
                 reference.referent == Referent::SecretProviderClass

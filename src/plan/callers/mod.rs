@@ -14,7 +14,7 @@ use super::Plan;
 use super::hosts;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::Object;
-use crate::model::{Mesh, Referent, ServiceName, pod_spec, references};
+use crate::model::{Mesh, Referent, ServiceName, pod_of, references};
 
 /// How many places and names a finding shows.
 const SHOWN: usize = 5;
@@ -50,7 +50,7 @@ pub(super) fn check(plan: &Plan<'_>, copied: &[&Object], report: &mut Report) {
         all.copied().collect::<BTreeSet<ServiceName<'_>>>()
     });
     let (mut without_proxy, mut bypassing) = (Callers::default(), Callers::default());
-    for object in plan.catalog.objects().filter(|object| pod_spec(&object.node).is_some()) {
+    for object in plan.catalog.objects().filter(|object| pod_of(object).is_some()) {
         let called = || called(plan, &affected, object);
         if let Some(reason) = outside.reason(object) {
             let called = called().into_iter().filter(|name| !outside.is_served(object, *name));
@@ -169,7 +169,7 @@ fn named_services<'a>(plan: &Plan<'a>, object: &Object) -> BTreeSet<ServiceName<
         services.extend(service.map(|service| service.id()));
     };
     hosts::find(&object.node, &mut take);
-    let pod = pod_spec(&object.node).filter(|_| catalog.home.includes(home));
+    let pod = pod_of(object).filter(|_| catalog.home.includes(home));
     for reference in pod.map(references).unwrap_or_default() {
         let is_map = reference.referent == Referent::ConfigMap;
         let map = is_map.then(|| catalog.get(home, "", "ConfigMap", &reference.name)).flatten();

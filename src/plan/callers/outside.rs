@@ -9,7 +9,8 @@ use crate::model::mesh::{
     DATA_PLANE_MODE, INJECT, INJECTION, asks_for_sidecar, injects, is_ambient, refuses_proxy,
 };
 use crate::model::waypoint::Waypoint;
-use crate::model::{Catalog, Mesh, ServiceName, pod_annotations, pod_labels, pod_spec};
+use crate::model::{Catalog, Mesh, ServiceName, pod_annotations, pod_labels, pod_of};
+use crate::ordered::ordered;
 use crate::yaml::Node;
 
 /// The parts of the catalogue that decide which pods are outside of the mesh.
@@ -36,7 +37,7 @@ impl<'c, 'a> Outside<'c, 'a> {
             let place = says_outside(catalog.mesh, namespace)?;
             Some((namespace.id.name.as_str(), place))
         });
-        Self { catalog, namespaces: outside.collect() }
+        Self { catalog, namespaces: ordered(outside) }
     }
 
     pub(super) fn phrases(&self) -> Phrases {
@@ -53,7 +54,7 @@ impl<'c, 'a> Outside<'c, 'a> {
 
     /// Why the pods of an object are outside of the mesh, if they are.
     pub(super) fn reason(&self, object: &Object) -> Option<Reason> {
-        let pod = pod_spec(&object.node)?;
+        let pod = pod_of(object)?;
         let on_host = pod.get("hostNetwork").filter(|host| host.is_true());
         let of_namespace = || self.namespaces.get(object.id.namespace.as_str()).copied();
         let place = match self.catalog.mesh {

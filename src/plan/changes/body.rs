@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::images::Images;
 use crate::model::{CLAIM_OF_VOLUME, chosen_storage, data_source, pod_spec_mut};
+use crate::ordered::ordered;
 use crate::spec::ServiceChange;
 use crate::yaml::Node;
 
@@ -19,7 +20,7 @@ pub(super) fn change(
     // A paused Deployment that is new gets no pods.
     spec.remove("paused");
     let containers = images.by_container.iter().map(|(container, _)| *container);
-    let new_images: BTreeMap<&str, Node> = containers.zip(&mut *values).collect();
+    let new_images = ordered(containers.zip(&mut *values));
     let names = change.env.iter().map(|variable| variable.name.as_str());
     let variables: Vec<(&str, Node)> = names.zip(values).collect();
     let Some(pod) = pod_spec_mut(body) else {

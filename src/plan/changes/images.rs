@@ -8,6 +8,7 @@ use super::Target;
 use crate::diagnostic::{Diagnostic, Refused, Report, code, first_of, some_of};
 use crate::kube::{has_registry, repository};
 use crate::model::{Container, DEFAULT_CONTAINER, Workload};
+use crate::ordered::ordered;
 use crate::plan::few::Few;
 use crate::spec::{Config, ServiceChange};
 
@@ -110,10 +111,10 @@ fn plan_images<'a>(
     check_names(config, target)?;
     let mut all = SmallVec::new();
     let mut repositories = BTreeSet::new();
-    let by_workload: BTreeMap<&str, &str> =
-        change.workloads.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
-    let by_container: BTreeMap<&str, &str> =
-        change.containers.iter().map(|one| (one.name.as_str(), one.image.as_str())).collect();
+    let workloads = change.workloads.iter();
+    let by_workload = ordered(workloads.map(|one| (one.name.as_str(), one.image.as_str())));
+    let containers = change.containers.iter();
+    let by_container = ordered(containers.map(|one| (one.name.as_str(), one.image.as_str())));
     for workload in &target.workloads {
         let image = by_workload.get(workload.name()).copied().unwrap_or(&change.image);
         let images = images_of(workload, change, image, &by_container).map_err(|main| {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::Closure;
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::Object;
-use crate::model::{Mesh, ServiceName, pod_spec};
+use crate::model::{Mesh, ServiceName, pod_of, pod_spec};
 use crate::plan::environment::{Alias, Body, Copied, Owners};
 use crate::plan::hosts::{Host, pod_host};
 use crate::plan::sidecars;
@@ -128,7 +128,7 @@ impl<'a> Closure<'a, '_> {
                 continue;
             }
             let mut copies = self.copies.all().iter();
-            let is_workload = |object: &Object| pod_spec(&object.node).is_some();
+            let is_workload = |object: &Object| pod_of(object).is_some();
             let workload =
                 copies.find(|copy| copy.owners.contains(name) && is_workload(copy.original));
             let Some(copy) = workload else { continue };

@@ -24,7 +24,7 @@ use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::makers::makers;
 use crate::kube::meta::has_substitutes;
 use crate::kube::{Id, Object};
-use crate::model::{Catalog, ServiceName, Support, Workload, pod_spec};
+use crate::model::{Catalog, ServiceName, Support, Workload, pod_of};
 use crate::spec::{Config, ServiceChange, ServiceFacts, Stateful, Volumes};
 
 /// Plans the preview with this index in `spec.previews`.
@@ -264,7 +264,7 @@ impl<'a, 'f> Closure<'a, 'f> {
         let service = self.catalog.service(name)?;
         let has_pods = |object: &&Object| {
             object.id.namespace == name.namespace
-                && pod_spec(&object.node).is_some_and(|pod| pod.get("containers").is_some())
+                && pod_of(object).is_some_and(|pod| pod.get("containers").is_some())
         };
         self.catalog.objects().filter(has_pods).find(|object| service.selects(&object.node))
     }

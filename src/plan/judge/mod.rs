@@ -21,7 +21,7 @@ use crate::kube::{Object, marks, meta};
 use crate::model::images;
 use crate::spec::Limits;
 use crate::validate::image_problems;
-use crate::yaml::Node;
+use crate::yaml::{Node, by_key};
 
 /// The findings about the patches of an object, each with the index of its patch. They have no place yet, because
 /// several previews may share the patches.
@@ -195,8 +195,7 @@ fn dropped_fields(original: &Object, stages: &[Node]) -> Option<(usize, Diagnost
             return;
         }
         let before = before.map(Node::entries).unwrap_or_default();
-        let before: BTreeMap<&str, &Node> =
-            before.iter().map(|(key, value)| (key.text.as_str(), value)).collect();
+        let before = by_key(before);
         let dropped = dropped.map(|(key, value)| (key.text.as_str(), value));
         let new = dropped.filter(|(key, value)| before.get(key) != Some(value));
         dropped_fields.extend(new.map(|(key, _)| (path, key)));

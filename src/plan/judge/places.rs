@@ -61,6 +61,6 @@ fn items<'n>(list: &'n Node, rest: &str, place: &mut String, see: &mut dyn FnMut
 
 /// The template of an object's pods, and its place in words.
 pub(super) fn template<'n>(id: &Id, body: &'n Node) -> Option<(&'n Node, String)> {
-    let path = kinds::template(&id.group, &id.kind);
+    let path = kinds::template(kinds::find(&id.group, &id.kind));
     Some((body.at(path)?, path.join(".")))
 }

@@ -16,7 +16,7 @@ use smol_str::SmolStr;
 
 use crate::diagnostic::{Place, Problem, Sources, code, nearest, some_of};
 use crate::kube::meta::is_substituted;
-use crate::kube::{Object, kinds, names};
+use crate::kube::{Kind, Object, kinds, names};
 use crate::limits::{Allowance, Exceeded, InputLimits, flag, is_over, or_raise};
 use crate::spec::{self, PatchTarget};
 use crate::yaml::{Data, Node, parse_documents};
@@ -240,7 +240,9 @@ impl<'a> Patch<'a> {
                     && wanted.kind == object.kind
                     && is_called(wanted.name)
             }
-            (None, Parsed::Json(_)) => kinds::is_copied_workload(group, object.kind),
+            (None, Parsed::Json(_)) => {
+                kinds::find(group, object.kind).is_some_and(Kind::is_copied_workload)
+            }
         }
     }
 

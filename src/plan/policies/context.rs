@@ -9,7 +9,7 @@ use super::reach::SelectionIndex;
 use super::selection_indexes;
 use crate::kube::istio::ROOT_NAMESPACE;
 use crate::kube::meta::keeps_namespace_label;
-use crate::kube::{Object, kinds, marks};
+use crate::kube::{Object, marks};
 use crate::model::{Catalog, ServiceName, pod_spec};
 use crate::plan::environment::Environment;
 use crate::spec::Config;
@@ -179,8 +179,7 @@ impl<'a> PolicyContext<'a> {
 
     /// The numbers of the workloads of the baseline that a policy applies to, directly or through a Service.
     pub(in crate::plan) fn workloads_reached_by(&self, policy: &Object) -> BTreeSet<usize> {
-        let reaches =
-            kinds::find(&policy.id.group, &policy.id.kind).map_or(&[][..], |kind| kind.policy);
+        let reaches = policy.row.map_or(&[][..], |kind| kind.policy);
         let is_limited = self.site(policy) == Site::Baseline;
         let mut workloads = BTreeSet::new();
         for home in &self.homes {

@@ -7,7 +7,7 @@ use super::reach::SelectionIndex;
 use super::{destinations, has_target_refs};
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::Object;
-use crate::kube::kinds::{self, PolicyFate};
+use crate::kube::kinds::PolicyFate;
 use crate::kube::meta::{CHOOSING, PUBLISHING, SPREADING};
 use crate::model::{Catalog, Mesh};
 use crate::plan::environment::Environment;
@@ -66,7 +66,7 @@ fn not_copied(
     report: &mut Report,
 ) {
     for policy in catalog.objects().filter(|object| !has_counterpart(object)) {
-        let Some(kind) = kinds::find(&policy.id.group, &policy.id.kind) else { continue };
+        let Some(kind) = policy.row else { continue };
         let is_handled = kind.group == "security.istio.io" || !has_target_refs(policy);
         // In ambient mode a waypoint applies it to the original's host. Copies have other hosts.
         let is_lost =

@@ -37,6 +37,7 @@ use super::routing::Routing;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, istio, kinds, marks};
 use crate::model::{Catalog, Mesh, ServiceName};
+use crate::ordered::ordered;
 use crate::spec::Config;
 use crate::yaml::{Node, write_document};
 
@@ -156,14 +157,14 @@ pub(super) fn plan<'a>(
 pub(super) fn copied_with<'a>(catalog: &'a Catalog<'a>) -> Vec<Vec<&'a Object>> {
     let mut policies_of = vec![Vec::new(); catalog.objects().count()];
     let copied = |policy: &'a Object| {
-        let kind = kinds::find(&policy.id.group, &policy.id.kind)?;
+        let kind = policy.row?;
         (kind.policy_fate == kinds::PolicyFate::Copied).then_some((policy, kind))
     };
     let mut policies = catalog.objects().filter_map(copied).peekable();
     if policies.peek().is_none() {
         return policies_of;
     }
-    let indexes: BTreeMap<&str, SelectionIndex<'_>> = selection_indexes(catalog).collect();
+    let indexes = ordered(selection_indexes(catalog));
     for (policy, kind) in policies {
         let Some(index) = indexes.get(policy.id.namespace.as_str()) else { continue };
         let is_for_callers = destinations::is_for_callers(catalog, policy);

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use super::{calico, has_target_refs, target_refs};
 use crate::kube::kinds::Reach;
 use crate::kube::{Id, Object};
-use crate::model::{Catalog, pod_labels, pod_spec, selects};
+use crate::model::{Catalog, pod_labels, pod_of, selects};
 use crate::yaml::{Data, Node};
 
 /// Workloads and Services of a namespace, indexed by what policies select them by.
@@ -40,7 +40,7 @@ impl<'a> SelectionIndex<'a> {
         for object in objects.filter(|object| object.id.namespace == home) {
             let Id { kind, name, .. } = &object.id;
             index.named.insert((kind, name), object);
-            if pod_spec(&object.node).is_none() {
+            if pod_of(object).is_none() {
                 continue;
             }
             let labels = pod_labels(&object.node).unwrap_or(&NO_LABELS);

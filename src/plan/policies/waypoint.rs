@@ -19,7 +19,8 @@ use crate::kube::istio::ROOT_NAMESPACE;
 use crate::kube::{Object, RouteApi};
 use crate::model::mesh::injects;
 use crate::model::waypoint::{Waypoint, WaypointName};
-use crate::model::{Catalog, Mesh, Service, ServiceName, pod_labels, pod_spec, selects};
+use crate::model::{Catalog, Mesh, Service, ServiceName, pod_labels, pod_of, selects};
+use crate::ordered::ordered;
 use crate::plan::environment::Environment;
 use crate::plan::routing::Routing;
 
@@ -63,12 +64,11 @@ pub(super) fn guards<'a>(
         environments.iter().flat_map(|env| &env.affected).copied().collect();
     let injecting = catalog.of_kind("", "Namespace").filter(|one| injects(one).is_some());
     let copies = environments.iter().flat_map(|env| &env.copies).map(|copy| copy.original);
-    let copies = copies.filter(|original| pod_spec(&original.node).is_some());
+    let copies = copies.filter(|original| pod_of(original).is_some());
     let account_of = |object: &'a Object| -> Account<'a> {
         (&object.id.namespace, service_account(&object.node))
     };
-    let copies: BTreeMap<usize, Account<'_>> =
-        copies.map(|original| (original.number, account_of(original))).collect();
+    let copies = ordered(copies.map(|original| (original.number, account_of(original))));
     // The pods of suites run as `default`.
     let suites = catalog.home.namespaces.iter().map(|home| (home.as_str(), "default"));
     let planner = GuardPlanner {
@@ -189,7 +189,7 @@ fn ports(catalog: &Catalog<'_>, service: &Service<'_>) -> BTreeSet<String> {
             numbers.insert(target.to_owned());
             continue;
         }
-        for pod in catalog.selected(service).map(|workload| pod_spec(&workload.object.node)) {
+        for pod in catalog.selected(service).map(|workload| pod_of(workload.object)) {
             let containers = pod.map(|pod| pod.items_at(&["containers"])).unwrap_or_default();
             let mut ports = containers.iter().flat_map(|container| container.items_at(&["ports"]));
             let named = ports.find(|port| port.text_at(&["name"]) == Some(target));

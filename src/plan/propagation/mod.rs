@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::Object;
-use crate::model::{Catalog, Setting, Settings, Support, pod_annotations, pod_spec};
+use crate::model::{Catalog, Setting, Settings, Support, pod_annotations, pod_of};
 use crate::spec::Config;
 use crate::yaml::Node;
 use rules::Rule;
@@ -78,7 +78,7 @@ fn programs<'a>(catalog: &Catalog<'a>) -> impl Iterator<Item = (&'a Object, &'a 
 }
 
 fn containers(workload: &Object) -> &[Node] {
-    pod_spec(&workload.node).map(|pod| pod.items_at(&["containers"])).unwrap_or_default()
+    pod_of(workload).map(|pod| pod.items_at(&["containers"])).unwrap_or_default()
 }
 
 /// Warns of settings in `env` of previews, once for all that set the same.

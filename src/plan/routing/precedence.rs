@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::ordered::ordered;
 use crate::yaml::Node;
 
 /// Precedence, the greater first: kind and length of the path, method, headers, query parameters.
@@ -101,9 +102,9 @@ fn exact<'a>(
 ) -> BTreeMap<String, &'a str> {
     let items = node.map(|node| node.items_at(&[key])).unwrap_or_default();
     let exact = items.iter().filter(|item| item.text_at(&["type"]).is_none_or(|t| t == "Exact"));
-    let pairs =
-        exact.filter_map(|item| Some((fold(item.text_at(&["name"])?), item.text_at(&["value"])?)));
-    pairs.collect()
+    ordered(
+        exact.filter_map(|item| Some((fold(item.text_at(&["name"])?), item.text_at(&["value"])?))),
+    )
 }
 
 /// Whether some header or parameter must have one value in `a` and another one in `b`.

@@ -10,6 +10,7 @@ use super::Input;
 use super::names::name_problem;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::{RouteApi, gateway, marks};
+use crate::ordered::ordered;
 use crate::spec::{Baseline, Spec};
 use crate::yaml::Node;
 
@@ -85,7 +86,7 @@ impl<'a> Namespaces<'a> {
         };
         let taken = self.taken.iter().map(|(name, (_, place))| (*name, *place));
         let granted = self.granted.iter().map(|(name, place)| (*name, Some(*place)));
-        let hit: BTreeMap<_, _> = taken.chain(granted).filter(|(name, _)| could_be(name)).collect();
+        let hit = ordered(taken.chain(granted).filter(|(name, _)| could_be(name)));
         if !hit.is_empty() {
             let message = format!(
                 "a preview whose name begins with `{}` could get the namespace of something else: {}",

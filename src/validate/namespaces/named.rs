@@ -2,7 +2,7 @@
 
 use crate::diagnostic::Place;
 use crate::kube::secret::is_secret;
-use crate::kube::{Object, kinds};
+use crate::kube::{Kind, Object};
 use crate::yaml::{Data, Node};
 
 /// Kinds besides policies whose objects grant something to the namespaces that they name, or watch them. `None` stands
@@ -21,7 +21,7 @@ pub(super) fn is_grant(object: &Object) -> bool {
     let (group, kind) = (object.id.group.as_str(), object.id.kind.as_str());
     let is_listed =
         GRANTS.iter().any(|(of, one)| *of == group && one.is_none_or(|one| one == kind));
-    is_listed || kinds::is_policy(group, kind)
+    is_listed || object.row.is_some_and(Kind::is_policy)
 }
 
 /// The label that every Namespace has, with its name.

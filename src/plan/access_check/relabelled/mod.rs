@@ -22,7 +22,7 @@ use smallvec::SmallVec;
 use super::{Checker, NETWORK, is_enforced};
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::istio::ROOT_NAMESPACE;
-use crate::kube::{Object, kinds};
+use crate::kube::{Kind, Object};
 use crate::model::{Catalog, pod_labels, selects};
 use crate::plan::Plan;
 use crate::plan::environment::{Body, Copied, Environment};
@@ -92,8 +92,8 @@ fn patched<'p, 'a>(plan: &'p Plan<'a>) -> Vec<Patched<'p, 'a>> {
     for env in &plan.environments {
         for copy in &env.copies {
             let Body::Changed(changes) = &copy.body else { continue };
-            let id = &copy.original.id;
-            if changes.has_patches() && kinds::is_workload(&id.group, &id.kind) {
+            let is_workload = || copy.original.row.is_some_and(Kind::is_workload);
+            if changes.has_patches() && is_workload() {
                 let key = (copy.original.number, changes.key_of_patches());
                 all.entry(key).or_default().push((env, copy));
             }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::{PolicyLabels, annotations, injected};
 use crate::kube::meta;
 use crate::model::pod_spec;
-use crate::yaml::{Data, Node};
+use crate::yaml::{Data, Node, by_key};
 
 /// What a patch may change in a value. Every other difference is reported.
 #[derive(Debug)]
@@ -221,8 +221,7 @@ impl<'n, 'l> Comparison<'n, 'l> {
             }
             return;
         }
-        let mut before: BTreeMap<&str, &Node> =
-            old.iter().map(|(key, value)| (key.text.as_str(), value)).collect();
+        let mut before = by_key(old);
         for (key, value) in new {
             let key = key.text.as_str();
             let old = before.remove(key);

@@ -17,7 +17,7 @@ pub(super) use self::show::describe;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::kube::{Id, Object, kinds};
+use crate::kube::{Id, Object};
 use crate::model::Catalog;
 use crate::plan::policies::{is_in_word, plain_label};
 use crate::yaml::Node;
@@ -41,7 +41,7 @@ pub(super) fn compare<'n>(
 /// pods exists, so every kind counts unless its row says that it protects nothing.
 pub(crate) fn policy_labels<'a>(catalog: &'a Catalog<'a>) -> PolicyLabels<'a> {
     let mut labels = PolicyLabels::new();
-    let may_protect = |one: &&Object| !kinds::protects_nothing(&one.id.group, &one.id.kind);
+    let may_protect = |one: &&Object| one.row.is_none_or(|kind| !kind.protects_nothing);
     for policy in catalog.objects().filter(may_protect) {
         let mut add = |key: &'a str| {
             labels.entry(plain_label(key)).or_default().insert(&policy.id);

@@ -1,11 +1,11 @@
 //! The table of changes that patches may make, by kind. Every other change is reported.
 
 use super::compare::Rule::{self, *};
-use crate::kube::{Id, kinds};
+use crate::kube::{Id, Kind, kinds};
 
 /// The rule for an object.
 pub(super) fn of(id: &Id) -> &'static Rule {
-    if kinds::is_workload(&id.group, &id.kind) {
+    if kinds::find(&id.group, &id.kind).is_some_and(Kind::is_workload) {
         return &WORKLOAD;
     }
     match (id.group.as_str(), id.kind.as_str()) {

@@ -10,6 +10,7 @@ use super::{CloneRule, Pattern, fill};
 use crate::kube::RouteApi;
 use crate::model::route::gateways::{Gateways, Hit, Listener, listeners};
 use crate::model::route::{Redirect, reader, response_headers, text_match};
+use crate::ordered::ordered;
 use crate::spec::Entry;
 use crate::yaml::Node;
 
@@ -214,7 +215,7 @@ impl<'a> CloneRule<'a> {
             let text = value.text()?;
             Some((text, links.rewritten_urls(text)?))
         });
-        let response_values = response_values.collect();
+        let response_values = ordered(response_values);
         Self { api, node, matches, redirect, origins, response_values }
     }
 
