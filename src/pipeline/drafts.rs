@@ -58,7 +58,7 @@ pub(super) fn draft_all<'e, 'p>(
 /// The identities and namespaces of the input.
 struct Names<'a> {
     of_input: HashMap<&'a Id, &'a Object, RandomState>,
-    namespaces: HashSet<&'a str>,
+    namespaces: HashSet<&'a str, RandomState>,
 }
 
 impl<'a> Names<'a> {

@@ -75,8 +75,7 @@ pub(crate) fn add_objects(node: Node, objects: &mut Vec<Object>, report: &mut Re
         report.push(finding);
         return;
     }
-    let is_ours = is_of(&node, crate::spec::KIND) || is_of(&node, crate::spec::AFFECTED_KIND);
-    if is_ours {
+    if is_of(&node, &[crate::spec::KIND, crate::spec::AFFECTED_KIND]) {
         return;
     }
     match Object::from_node(node).and_then(Object::checked) {
@@ -109,14 +108,12 @@ fn list_without_items(node: &Node) -> Option<Diagnostic> {
 
 /// Whether a document is a previews.yaml.
 pub(crate) fn is_previews(node: &Node) -> bool {
-    is_of(node, crate::spec::KIND)
+    is_of(node, &[crate::spec::KIND])
 }
 
-fn is_of(node: &Node, kind: &str) -> bool {
-    node.text_at(&["kind"]) == Some(kind)
-        && node
-            .text_at(&["apiVersion"])
-            .is_some_and(|version| version.starts_with("anabranch.dev/"))
+fn is_of(node: &Node, kinds: &[&str]) -> bool {
+    let is_ours = node.text_at(&["apiVersion"]).is_some_and(|it| it.starts_with("anabranch.dev/"));
+    is_ours && node.text_at(&["kind"]).is_some_and(|kind| kinds.contains(&kind))
 }
 
 /// Decodes the text of a file, which must be UTF-8.

@@ -8,9 +8,11 @@ use crate::read::is_of_namesake;
 /// Objects of an earlier run, and those of other sets, were taken out before.
 pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     report.extend(namesake(input));
-    let objects = input.objects.iter().filter(|object| !is_of_namesake(object, input.config));
+    let objects = input.objects.iter();
     let marked = objects.filter_map(|object| Some((object, marks::set_of(object)?)));
-    let foreign = marked.filter(|(object, set)| !marks::is_shared(object, set));
+    let foreign = marked.filter(|(object, set)| {
+        !marks::is_shared(object, set) && !is_of_namesake(object, input.config)
+    });
     report.extend(foreign.take(Report::KEPT + 1).map(|(object, set)| {
         let message = format!(
             "{} carries the labels of the set `{set}`, but anabranch makes no such object there",

@@ -49,6 +49,8 @@ pub(super) fn named_by<'n>(object: &'n Object, add: &mut impl FnMut(&'n str, Pla
 
 fn named_in<'n>(node: &'n Node, add: &mut impl FnMut(&'n str, Place)) {
     match &node.data {
+        // Nothing that names a namespace is shorter than a host.
+        Data::Scalar { text, .. } if text.len() < "a.b.svc".len() => {}
         Data::Scalar { text, .. } => {
             let found = namespace_in(text).into_iter().chain(namespace_of_identity(text));
             found.for_each(|namespace| add(namespace, node.place));
@@ -79,7 +81,9 @@ fn named_in<'n>(node: &'n Node, add: &mut impl FnMut(&'n str, Place)) {
 /// the selector of a monitor.
 fn is_of_namespaces(key: &str) -> bool {
     let one = key.strip_suffix('s').unwrap_or(key);
-    one.ends_with("amespace") || key == NAME_LABEL || key == "matchNames"
+    let is_named_so = || one.ends_with("amespace") || key == NAME_LABEL || key == "matchNames";
+    // Most keys are shorter than any of these.
+    key.len() >= "namespace".len() && is_named_so()
 }
 
 /// The namespace in the host of a Service, as people shorten it: `mail.tools`, `mail.tools.svc`, with a domain behind it.

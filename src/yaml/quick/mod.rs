@@ -38,8 +38,8 @@ pub(super) fn read(text: &str, file: FileId, offset: usize, budget: &InputLimits
         offset,
         nodes: 0,
         most: budget.nodes,
-        items: Vec::new(),
-        entries: Vec::new(),
+        items: Vec::with_capacity(8),
+        entries: Vec::with_capacity(32),
     };
     let Some(indent) = reader.next_line()? else {
         return Some(Quick { node: None, nodes: 0 });
@@ -58,15 +58,27 @@ pub(super) fn read(text: &str, file: FileId, offset: usize, budget: &InputLimits
 /// Whether the only control characters are line feeds, and no character is a line break to some reader, or refused by
 /// one.
 fn is_plain_text(text: &str) -> bool {
-    let printable = |byte: u8| (b' '..=b'~').contains(&byte) || byte == b'\n';
-    // Without an early exit, many bytes are checked in one step.
-    let all = |piece: &[u8]| piece.iter().fold(true, |all, &byte| all & printable(byte));
-    text.as_bytes().chunks(4096).all(all)
+    let (eights, rest) = text.as_bytes().as_chunks::<8>();
+    let mut last = [b' '; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    eights.iter().chain([&last]).all(|&eight| are_printable(eight))
         || text.chars().all(|c| match c {
             '\n' | ' '..='~' => true,
             '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => false,
             c => c >= '\u{a0}',
         })
+}
+
+/// Whether eight bytes are line feeds and printable ASCII: every byte of every manifest is looked at here, so they are
+/// in one step. The highest bit of each byte of a sum says whether the byte is large enough, or not zero.
+fn are_printable(eight: [u8; 8]) -> bool {
+    let all = |byte: u8| u64::from_ne_bytes([byte; 8]);
+    let (bytes, low) = (u64::from_ne_bytes(eight), u64::from_ne_bytes(eight) & all(0x7f));
+    let no_control = low + all(0x80 - b' ');
+    let no_line_feed = (low ^ all(b'\n')) + all(0x7f);
+    let no_delete = (low ^ all(0x7f)) + all(0x7f);
+    let printable = (no_control | !no_line_feed) & no_delete & !bytes;
+    printable & all(0x80) == all(0x80)
 }
 
 /// From this many keys on, a mapping remembers them in a table.
@@ -84,7 +96,7 @@ struct Reader<'t> {
     nodes: usize,
     /// After this many nodes the rest is not read.
     most: usize,
-    /// Items of all open lists, stacked; drained when one closes, so that a list allocates once.
+    /// Items of all open lists, stacked; split off when one closes, so that a list allocates once.
     items: Vec<Node>,
     /// Entries of all open mappings, likewise.
     entries: Vec<(Key, Node)>,
@@ -92,6 +104,13 @@ struct Reader<'t> {
 
 /// How many more levels this reader accepts before it leaves the document to the parser's limit.
 type Depth = usize;
+
+/// Takes what is on a stack from `first` on, in a vector without spare room.
+fn top<T>(stack: &mut Vec<T>, first: usize) -> Vec<T> {
+    let mut top = stack.split_off(first);
+    top.shrink_to_fit();
+    top
+}
 
 impl Reader<'_> {
     fn place(&self, start: usize, end: usize) -> Place {
@@ -182,7 +201,7 @@ impl Reader<'_> {
                 break;
             }
         }
-        let items = self.items.drain(first..).collect();
+        let items = top(&mut self.items, first);
         Some(Node { data: Data::List(items), place: self.place(start, self.at) })
     }
 
@@ -207,7 +226,7 @@ impl Reader<'_> {
                 return None;
             }
         }
-        let entries = self.entries.drain(first..).collect();
+        let entries = top(&mut self.entries, first);
         Some(Node { data: Data::Map(entries), place: self.place(start, self.at) })
     }
 
@@ -370,9 +389,28 @@ fn plain(line: &str) -> Option<&str> {
     if !starts {
         return None;
     }
-    let comment = memchr::memchr_iter(b'#', bytes).find(|&at| at > 0 && bytes[at - 1] == b' ');
-    let text = line[..comment.unwrap_or(line.len())].trim_end_matches(' ');
-    let mut colons = memchr::memchr_iter(b':', text.as_bytes());
-    let is_key = colons.any(|at| matches!(bytes.get(at + 1), None | Some(b' ')));
-    (!is_key && !is_no_json(text)).then_some(text)
+    let is_key = |at: usize| matches!(bytes.get(at + 1), None | Some(b' '));
+    let is_comment = |at: usize| at > 0 && bytes[at - 1] == b' ';
+    let end = memchr::memchr2_iter(b':', b'#', bytes).find(|&at| match bytes[at] {
+        b':' => is_key(at),
+        _ => is_comment(at),
+    });
+    let end = end.unwrap_or(line.len());
+    let text = line[..end].trim_end_matches(' ');
+    (bytes.get(end) != Some(&b':') && !is_no_json(text)).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printable_bytes_are_known_at_each_place() {
+        for (place, byte) in (0..8).flat_map(|place| (0..=u8::MAX).map(move |byte| (place, byte))) {
+            let mut eight = *b"a: ~\n  b";
+            eight[place] = byte;
+            let wanted = byte == b'\n' || (b' '..=b'~').contains(&byte);
+            assert_eq!(are_printable(eight), wanted, "{byte:#x} at {place}");
+        }
+    }
 }
