@@ -8,12 +8,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::{artifacts, meta, notification};
 use crate::kube::flux::{
     HealthCheck, Kustomization, KustomizationSpec, LocalReference, OCI_REPOSITORY, Patch,
     SourceReference,
 };
-use crate::kube::marks::{self, EXPIRES, FORK, GATE, REPOSITORY, SUITE};
+use crate::kube::marks::{self, EXPIRES, GATE, REPOSITORY, SUITE};
 use crate::kube::{Id, Kind, Object, ObjectMeta};
 use crate::plan::naming::{repository_label, safe_hash, share};
 use crate::plan::routing::istio::HostRules;
@@ -63,9 +65,57 @@ pub(super) enum PreviewKustomization {
     Suite(usize),
 }
 
-/// What a Kustomization contains about a preview besides its names: values with their labels, in a fixed order.
-/// Templates have marks in place of the values.
-pub(super) type Values<'a> = Vec<(&'a str, String)>;
+/// A field of a Kustomization that not all previews have, or whose texts differ between them. Templates have marks in
+/// place of the texts.
+#[derive(Debug)]
+pub(super) enum Field<'a> {
+    /// What the names of a suite's objects end in.
+    NameSuffix(String),
+    /// The patch that takes Secrets from a suite.
+    WithoutSecrets,
+    /// The label by which Alerts select the suites of a preview.
+    Repository(String),
+    /// An annotation that is shown with events about a suite: its name, which may be that of a link, and its value.
+    OfEvents(&'a str, String),
+    /// A workload whose health is that of the preview.
+    Workload(HealthCheck),
+    /// The annotation with the expiry, for tools that watch the cluster. `prune` reads it from the file.
+    Expires(String),
+    /// The label with the shard.
+    Shard(String),
+}
+
+impl<'a> Field<'a> {
+    /// What tells it from all other fields but its texts. A name of the user's follows a word of ours, so that no two
+    /// lists of fields have the same keys.
+    pub(super) fn key(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let (word, name) = match self {
+            Self::NameSuffix(_) => ("name suffix", None),
+            Self::WithoutSecrets => ("without Secrets", None),
+            Self::Repository(_) => ("repository", None),
+            Self::OfEvents(name, _) => ("of events", Some(*name)),
+            Self::Workload(_) => ("workload", None),
+            Self::Expires(_) => ("expires", None),
+            Self::Shard(_) => ("shard", None),
+        };
+        std::iter::once(word).chain(name)
+    }
+
+    /// Its texts, in a fixed order.
+    pub(super) fn texts(&mut self) -> SmallVec<[&mut String; 3]> {
+        match self {
+            Self::NameSuffix(text)
+            | Self::Repository(text)
+            | Self::OfEvents(_, text)
+            | Self::Expires(text)
+            | Self::Shard(text) => smallvec![text],
+            Self::WithoutSecrets => SmallVec::new(),
+            Self::Workload(HealthCheck { api_version: _, kind, name, namespace }) => {
+                smallvec![kind, name, namespace]
+            }
+        }
+    }
+}
 
 /// The prefix of annotations that notification-controller adds to an event, and that comments show.
 const EVENT: &str = "event.toolkit.fluxcd.io/";
@@ -74,20 +124,28 @@ const EVENT: &str = "event.toolkit.fluxcd.io/";
 /// See <https://fluxcd.io/flux/installation/configuration/sharding/>.
 const SHARD: &str = "sharding.fluxcd.io/key";
 
-fn set_shard(object: &mut Object, shard: String) {
-    object.node.make(&["metadata", "labels"]).set(SHARD, Node::string(shard));
+fn set_label(metadata: &mut ObjectMeta, key: &str, value: String) {
+    metadata.labels.get_or_insert_default().insert(key.to_owned(), value);
 }
 
-/// The annotation with the expiry, for tools that watch the cluster. `prune` reads it from the file.
-fn expiry<'f>(env: &Environment<'_>) -> impl Iterator<Item = (&'f str, String)> {
+/// The expiry of a preview, if it has one.
+fn expiry<'f>(env: &Environment<'_>) -> Option<Field<'f>> {
     let expires = env.preview.expires.as_str();
-    (!expires.is_empty()).then(|| (EXPIRES, expires.to_owned())).into_iter()
+    (!expires.is_empty()).then(|| Field::Expires(expires.to_owned()))
 }
 
 /// The workloads whose health is that of the preview.
-fn workloads<'e, 'a>(env: &'e Environment<'a>) -> impl Iterator<Item = &'e Copied<'a>> {
+fn workloads<'f>(env: &Environment<'_>) -> impl Iterator<Item = Field<'f>> {
     let is_workload = |copy: &&Copied<'_>| copy.original.row.is_some_and(Kind::is_copied_workload);
-    env.copies.iter().filter(is_workload)
+    env.copies.iter().filter(is_workload).map(|copy| {
+        let Id { kind, name, .. } = &copy.original.id;
+        Field::Workload(HealthCheck {
+            api_version: "apps/v1".to_owned(),
+            kind: kind.to_string(),
+            name: name.to_string(),
+            namespace: env.room(copy.home).namespace.clone(),
+        })
+    })
 }
 
 impl<'a> Flux<'a> {
@@ -129,20 +187,20 @@ impl<'a> Flux<'a> {
         if !self.has_artifacts() {
             return Vec::new();
         }
-        let config = self.plan.config;
-        let name = self.set_name(env.name);
-        let repository = artifacts::repository(config, self.metadata(&name, Some(env.name)));
+        let metadata = |name: &str| {
+            let mut metadata = self.metadata(name, Some(env.name));
+            self.shard(env).into_iter().for_each(|shard| set_label(&mut metadata, SHARD, shard));
+            metadata
+        };
+        let repository =
+            artifacts::repository(self.plan.config, metadata(&self.set_name(env.name)));
         let spec = KustomizationSpec {
             wait: Some(false),
             source_ref: self.source_of(env),
             ..self.base("./flux".to_owned())
         };
-        let metadata = self.metadata(&self.name_of(env, marks::FLUX), Some(env.name));
-        let mut objects = vec![repository, self.kustomization(metadata, spec)];
-        for object in &mut objects {
-            self.shard(env).into_iter().for_each(|shard| set_shard(object, shard));
-        }
-        objects
+        let applies = self.kustomization(metadata(&self.name_of(env, marks::FLUX)), spec);
+        vec![repository, applies]
     }
 
     /// Whether Namespaces of previews are applied together with their Kustomizations.
@@ -161,34 +219,23 @@ impl<'a> Flux<'a> {
         first.into_iter().chain((0..tests).map(PreviewKustomization::Suite)).collect()
     }
 
-    /// The values of a Kustomization for the preview with this index.
-    pub(super) fn values(&self, part: PreviewKustomization, index: usize) -> Values<'a> {
+    /// The fields of a Kustomization for the preview with this index.
+    pub(super) fn fields(&self, part: PreviewKustomization, index: usize) -> Vec<Field<'a>> {
         let env = &self.plan.environments[index];
-        let mut values = match part {
-            PreviewKustomization::Environment => expiry(env).collect(),
-            PreviewKustomization::Gate => {
-                let of_workload = |copy: &Copied<'_>| {
-                    let Id { kind, name, .. } = &copy.original.id;
-                    let namespace = env.room(copy.home).namespace.clone();
-                    let values = [kind.to_string(), name.to_string(), namespace];
-                    ["kind", "name", "namespace"].into_iter().zip(values)
-                };
-                workloads(env).flat_map(of_workload).chain(expiry(env)).collect()
-            }
+        let mut fields: Vec<Field<'a>> = match part {
+            PreviewKustomization::Environment => expiry(env).into_iter().collect(),
+            PreviewKustomization::Gate => workloads(env).chain(expiry(env)).collect(),
             PreviewKustomization::Suite(suite) => {
                 let suite = &self.plan.config.previews.spec.tests[suite];
-                let suffix = ("nameSuffix", format!("-{}", self.tested(env, suite)));
-                let mut values = vec![suffix];
-                if env.preview.fork().is_some() {
-                    values.push((FORK, String::new()));
-                }
-                values.extend(self.notified_label(env).map(|label| (REPOSITORY, label)));
-                values.extend(self.event_metadata(env, suite));
-                values
+                let mut fields = vec![Field::NameSuffix(format!("-{}", self.tested(env, suite)))];
+                fields.extend(env.preview.fork().map(|_| Field::WithoutSecrets));
+                fields.extend(self.notified_label(env).map(Field::Repository));
+                fields.extend(self.event_metadata(env, suite));
+                fields
             }
         };
-        values.extend(self.shard(env).map(|shard| (SHARD, shard)));
-        values
+        fields.extend(self.shard(env).map(Field::Shard));
+        fields
     }
 
     /// The shard of a preview, which names its kustomize-controller, if there are several.
@@ -202,22 +249,34 @@ impl<'a> Flux<'a> {
         &self,
         part: PreviewKustomization,
         env: &Environment<'_>,
-        mut values: Values<'_>,
+        fields: Vec<Field<'_>>,
     ) -> Object {
-        let shard = values.pop_if(|(key, _)| *key == SHARD);
-        let expires = values.pop_if(|(key, _)| *key == EXPIRES);
-        let mut object = match part {
+        let (mut metadata, mut spec) = match part {
             PreviewKustomization::Environment => self.environment(env),
-            PreviewKustomization::Gate => self.gate(env, values),
+            PreviewKustomization::Gate => self.gate(env),
             PreviewKustomization::Suite(suite) => {
-                self.suite(env, &self.plan.config.previews.spec.tests[suite], values)
+                self.suite(env, &self.plan.config.previews.spec.tests[suite])
             }
         };
-        if let Some((_, shard)) = shard {
-            set_shard(&mut object, shard);
+        let mut expires = None;
+        for field in fields {
+            match field {
+                Field::NameSuffix(suffix) => spec.name_suffix = Some(suffix),
+                Field::WithoutSecrets => spec.patches.push(Patch::WITHOUT_SECRETS),
+                Field::Repository(label) => set_label(&mut metadata, REPOSITORY, label),
+                Field::OfEvents(name, value) => {
+                    let annotations = metadata.annotations.get_or_insert_default();
+                    annotations.insert(format!("{EVENT}{name}"), value);
+                }
+                Field::Workload(check) => spec.health_checks.push(check),
+                Field::Expires(time) => expires = Some(time),
+                Field::Shard(shard) => set_label(&mut metadata, SHARD, shard),
+            }
         }
-        if let Some((_, expires)) = expires {
-            object.node.make(&["metadata", "annotations"]).set(EXPIRES, Node::string(expires));
+        let mut object = self.kustomization(metadata, spec);
+        // It follows the annotations that are sorted.
+        if let Some(time) = expires {
+            object.node.make(&["metadata", "annotations"]).set(EXPIRES, Node::string(time));
         }
         object
     }
@@ -324,7 +383,7 @@ impl<'a> Flux<'a> {
 
     /// The Kustomization of a preview's environment. If the output delivers the baseline, that comes first, because
     /// routes of previews are in its namespace.
-    fn environment(&self, env: &Environment<'_>) -> Object {
+    fn environment(&self, env: &Environment<'_>) -> (ObjectMeta, KustomizationSpec) {
         let path = match self.has_artifacts() {
             true => "./objects".to_owned(),
             false => self.path(&format!("previews/{}", env.name)),
@@ -334,48 +393,23 @@ impl<'a> Flux<'a> {
         let source_ref = self.source_of(env);
         let spec =
             KustomizationSpec { depends_on, source_ref, wait: Some(true), ..self.of_objects(path) };
-        self.kustomization(self.metadata(&self.set_name(env.name), Some(env.name)), spec)
+        (self.metadata(&self.set_name(env.name), Some(env.name)), spec)
     }
 
     /// The gate: a Kustomization without objects whose health is that of the preview's workloads. It depends on the
     /// parent that applies the stream, so it never sees the workloads of an older revision.
-    fn gate(&self, env: &Environment<'_>, values: Values<'_>) -> Object {
+    fn gate(&self, env: &Environment<'_>) -> (ObjectMeta, KustomizationSpec) {
         let flux = &self.plan.config.previews.spec.flux;
-        let mut values = values.into_iter().map(|(_, value)| value);
-        let triples = std::iter::from_fn(|| Some((values.next()?, values.next()?, values.next()?)));
         let spec = KustomizationSpec {
             depends_on: vec![LocalReference { name: flux.parent.clone() }],
-            health_checks: triples
-                .map(|(kind, name, namespace)| HealthCheck {
-                    api_version: "apps/v1".to_owned(),
-                    kind,
-                    name,
-                    namespace,
-                })
-                .collect(),
             ..self.base(flux.gate.clone())
         };
-        self.kustomization(self.metadata(&self.name_of(env, GATE), Some(env.name)), spec)
+        (self.metadata(&self.name_of(env, GATE), Some(env.name)), spec)
     }
 
-    fn suite(&self, env: &Environment<'_>, suite: &Suite, values: Values<'_>) -> Object {
+    fn suite(&self, env: &Environment<'_>, suite: &Suite) -> (ObjectMeta, KustomizationSpec) {
         let mut metadata = self.metadata(&self.name_of(env, &suite.name), Some(env.name));
-        let labels = metadata.labels.get_or_insert_default();
-        labels.insert(SUITE.to_owned(), suite.name.clone());
-        let annotations = metadata.annotations.get_or_insert_default();
-        let (mut name_suffix, mut patches) = (None, Vec::new());
-        for (key, value) in values {
-            match key {
-                "nameSuffix" => name_suffix = Some(value),
-                FORK => patches.push(Patch::WITHOUT_SECRETS),
-                REPOSITORY => {
-                    labels.insert(key.to_owned(), value);
-                }
-                _ => {
-                    annotations.insert(format!("{EVENT}{key}"), value);
-                }
-            }
-        }
+        set_label(&mut metadata, SUITE, suite.name.clone());
         let (path, waits_for) = match self.shape {
             OutputShape::Tree { artifacts_each, path, .. } => {
                 let path = if artifacts_each { "./" } else { path };
@@ -388,15 +422,13 @@ impl<'a> Flux<'a> {
             depends_on: waits_for.map(|name| LocalReference { name }).collect(),
             source_ref: self.source_of(env),
             target_namespace: Some(env.first_room().namespace.clone()),
-            name_suffix,
-            patches,
             interval: "24h",
             retry_interval: "30m",
             timeout: suite.timeout.clone(),
             wait: Some(true),
             ..self.base(path)
         };
-        self.kustomization(metadata, spec)
+        (metadata, spec)
     }
 
     /// The label by which Alerts select the suites of a preview, if its repository is notified.
@@ -412,7 +444,7 @@ impl<'a> Flux<'a> {
         &self,
         env: &Environment<'_>,
         suite: &Suite,
-    ) -> impl Iterator<Item = (&'a str, String)> {
+    ) -> impl Iterator<Item = Field<'a>> {
         let change = env.preview.changes.first();
         let commit = change.map(|change| change.commit.as_str()).unwrap_or_default();
         let url = self.plan.routing.entries.urls(env.name).next().unwrap_or_default();
@@ -439,7 +471,8 @@ impl<'a> Flux<'a> {
         let links = spec.links.iter().map(move |link| (link.name.as_str(), url(link)));
         let is_told = move |key: &str| !is_fork || matches!(key, "commit" | "suite");
         let values = values.into_iter().filter(|(_, value)| !value.is_empty()).chain(links);
-        values.filter(move |(key, _)| is_told(key))
+        let told = values.filter(move |(key, _)| is_told(key));
+        told.map(|(key, value)| Field::OfEvents(key, value))
     }
 
     /// A hash of what is tested: commits, changes, and the suite.

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::host_rules;
 use super::stencil::{Draft, Stencil};
 use super::values::{HoleValues, PreviewValues, names_of};
-use crate::emit::flux::{Flux, PreviewKustomization};
+use crate::emit::flux::{Field, Flux, PreviewKustomization};
 use crate::emit::routing::{self, Grant, PreviewRoute, istio};
 use crate::emit::{copy, environment, policies, quota};
 use crate::kube::{Id, Object, marks};
@@ -241,7 +241,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             Part::Copy(copied) => {
                 vec![self.copy(env, copied.home, plan.policies.body(env, copied))]
             }
-            Part::Flux(part) => vec![flux.object(*part, env, flux.values(*part, self.index))],
+            Part::Flux(part) => vec![flux.object(*part, env, flux.fields(*part, self.index))],
             _ => self.without_values(part, env),
         }
     }
@@ -264,9 +264,10 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 vec![self.copy(env, copied.home, plan.policies.body(env, copied))]
             }
             Part::Flux(part) => {
-                let values = flux.values(*part, self.index).into_iter().enumerate();
-                let values = values.map(|(n, (key, _))| (key, mark::value(n))).collect();
-                vec![flux.object(*part, env, values)]
+                let mut fields = flux.fields(*part, self.index);
+                let texts = fields.iter_mut().flat_map(Field::texts);
+                texts.enumerate().for_each(|(n, text)| *text = mark::value(n));
+                vec![flux.object(*part, env, fields)]
             }
             _ => self.without_values(part, env),
         })
@@ -316,9 +317,9 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             }
             Part::Flux(part) => {
                 key.push(self.env.first);
-                for (name, value) in self.parts.flux.values(*part, self.index) {
-                    values.add_string(&value);
-                    key.push(name);
+                for mut field in self.parts.flux.fields(*part, self.index) {
+                    field.texts().into_iter().for_each(|text| values.add_string(text));
+                    key.extend(field.key());
                 }
             }
             Part::Copy(Copied { body: Body::Changed(changes), .. }) => {
