@@ -102,7 +102,7 @@ impl<'a> Field<'a> {
     }
 
     /// Its texts, in a fixed order.
-    pub(super) fn texts(&mut self) -> SmallVec<[&mut String; 3]> {
+    pub(super) fn texts(&mut self) -> SmallVec<[&mut String; 4]> {
         match self {
             Self::NameSuffix(text)
             | Self::Repository(text)
@@ -110,8 +110,8 @@ impl<'a> Field<'a> {
             | Self::Expires(text)
             | Self::Shard(text) => smallvec![text],
             Self::WithoutSecrets => SmallVec::new(),
-            Self::Workload(HealthCheck { api_version: _, kind, name, namespace }) => {
-                smallvec![kind, name, namespace]
+            Self::Workload(HealthCheck { api_version, kind, name, namespace }) => {
+                smallvec![api_version, kind, name, namespace]
             }
         }
     }
@@ -139,8 +139,9 @@ fn workloads<'f>(env: &Environment<'_>) -> impl Iterator<Item = Field<'f>> {
     let is_workload = |copy: &&Copied<'_>| copy.original.row.is_some_and(Kind::is_copied_workload);
     env.copies.iter().filter(is_workload).map(|copy| {
         let Id { kind, name, .. } = &copy.original.id;
+        let api_version = copy.original.node.text_at(&["apiVersion"]);
         Field::Workload(HealthCheck {
-            api_version: "apps/v1".to_owned(),
+            api_version: api_version.unwrap_or_default().to_owned(),
             kind: kind.to_string(),
             name: name.to_string(),
             namespace: env.room(copy.home).namespace.clone(),
