@@ -196,6 +196,27 @@ impl<'p> Parts<'p> {
     }
 }
 
+/// Which texts a part has where previews differ.
+#[derive(Debug, Clone, Copy)]
+enum Texts {
+    /// Those of the preview.
+    Own,
+    /// A mark for each of them.
+    Marks,
+}
+
+impl Texts {
+    /// Puts marks into the values of a part, if they are wanted.
+    fn replace<'t, T: From<String> + 't>(self, values: impl Iterator<Item = &'t mut T>) {
+        match self {
+            Self::Own => {}
+            Self::Marks => {
+                values.enumerate().for_each(|(n, value)| *value = mark::value(n).into());
+            }
+        }
+    }
+}
+
 /// Makes the parts of one preview.
 #[derive(Debug)]
 pub(in crate::emit) struct Maker<'m, 'p> {
@@ -230,64 +251,48 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         copy::copy(self.parts.plan, env, env.room(home), || self.accounts(home), body)
     }
 
-    /// A part as objects.
-    fn objects(&self, part: &Part<'_>) -> Vec<Object> {
-        let (plan, flux, env) = (self.parts.plan, &self.parts.flux, self.env);
-        match part {
-            Part::ConfigMap(room) => {
-                let variables = environment::variables(plan, self.index, room);
-                vec![environment::config_map(plan, env, room, variables)]
-            }
-            Part::Copy(copied) => {
-                vec![self.copy(env, copied.home, plan.policies.body(env, copied))]
-            }
-            Part::Flux(part) => vec![flux.object(*part, env, flux.fields(*part, self.index))],
-            _ => self.without_values(part, env),
-        }
-    }
-
-    /// A part as objects with marks for all values; `None` if it cannot be made so.
-    fn marked(&self, part: &Part<'_>) -> Option<Vec<Object>> {
+    /// A part as objects. `None` if it cannot be made with these texts, which only marks can cause.
+    fn make(&self, part: &Part<'_>, texts: Texts) -> Option<Vec<Object>> {
         let (plan, flux) = (self.parts.plan, &self.parts.flux);
-        let env = self.parts.marked(self.index);
+        let env = match texts {
+            Texts::Own => self.env,
+            Texts::Marks => self.parts.marked(self.index),
+        };
         Some(match part {
-            Part::ConfigMap(room) => {
-                let variables = environment::variables(plan, self.index, room).into_iter();
-                let marked = |(n, (key, _))| (key, mark::value(n).into());
-                let variables = variables.enumerate().map(marked).collect();
-                vec![environment::config_map(plan, env, env.room(room.baseline), variables)]
-            }
-            Part::Copy(Copied { original, home, body: Body::Changed(changes), .. }) => {
-                vec![self.copy(env, home, changes.mark(&original.node)?)]
-            }
-            Part::Copy(copied) => {
-                vec![self.copy(env, copied.home, plan.policies.body(env, copied))]
-            }
-            Part::Flux(part) => {
-                let mut fields = flux.fields(*part, self.index);
-                let texts = fields.iter_mut().flat_map(Field::texts);
-                texts.enumerate().for_each(|(n, text)| *text = mark::value(n));
-                vec![flux.object(*part, env, fields)]
-            }
-            _ => self.without_values(part, env),
-        })
-    }
-
-    /// A part that depends only on the environment, as objects.
-    fn without_values(&self, part: &Part<'_>, env: &Environment<'_>) -> Vec<Object> {
-        let plan = self.parts.plan;
-        match part {
             Part::Namespace { room, owned } => {
                 vec![environment::namespace(plan, env, env.room(room.baseline), *owned)]
+            }
+            Part::ConfigMap(room) => {
+                let mut variables = environment::variables(plan, self.index, room);
+                texts.replace(variables.iter_mut().map(|(_, value)| value));
+                vec![environment::config_map(plan, env, env.room(room.baseline), variables)]
             }
             Part::Quota(room) => quota::emit(plan, env, env.room(room.baseline)),
             Part::Sidecar(room) => vec![environment::sidecar(plan, env, env.room(room.baseline))],
             Part::Guard(guard) => policies::guard(plan, env, guard),
             Part::Alias(alias) => vec![environment::alias(plan, env, *alias)],
+            Part::Copy(copied) => {
+                let body = match (&copied.body, texts) {
+                    (Body::Changed(changes), Texts::Marks) => {
+                        changes.mark(&copied.original.node)?
+                    }
+                    (Body::Original, _) | (_, Texts::Own) => plan.policies.body(env, copied),
+                };
+                vec![self.copy(env, copied.home, body)]
+            }
             Part::Route(index) => self.parts.routes[*index].0.objects(plan, env),
             Part::Grants(grants) => routing::grants(plan, env, grants),
-            Part::ConfigMap(_) | Part::Copy(_) | Part::Flux(_) => Vec::new(),
-        }
+            Part::Flux(part) => {
+                let mut fields = flux.fields(*part, self.index);
+                texts.replace(fields.iter_mut().flat_map(Field::texts));
+                vec![flux.object(*part, env, fields)]
+            }
+        })
+    }
+
+    /// A part as objects of the preview, made in the ordinary way.
+    fn objects(&self, part: &Part<'_>) -> Vec<Object> {
+        self.make(part, Texts::Own).expect("every part can be made with its own texts")
     }
 
     /// The values for the holes of its drafts.
@@ -302,7 +307,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     {
         let mut key = CacheKey::new();
         match part {
-            Part::Namespace { room, .. } => {
+            Part::Namespace { room, owned: _ } => {
                 key.push(room.baseline);
                 key.extend(self.env.preview.fork().map(|_| marks::FORK));
             }
@@ -322,12 +327,18 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                     key.extend(field.key());
                 }
             }
-            Part::Copy(Copied { body: Body::Changed(changes), .. }) => {
-                changes.values().for_each(|value| match value {
-                    Value::Replicas(count) => values.add_plain(count),
-                    Value::Text(text) => values.add_string(text),
-                });
-                key.extend(changes.cache_key());
+            Part::Copy(copied) => {
+                if let Body::Changed(changes) = &copied.body {
+                    changes.values().for_each(|value| match value {
+                        Value::Replicas(count) => values.add_plain(count),
+                        Value::Text(text) => values.add_string(text),
+                    });
+                    key.extend(changes.cache_key());
+                }
+                let accounts = || self.accounts(copied.home);
+                key.extend(copy::depends_on(self.env, accounts, copied));
+                let for_callers = self.parts.plan.policies.for_callers(self.env, copied.original);
+                key.extend(for_callers.map(|_| "for callers"));
             }
             Part::Alias(Alias::Declared(name)) => key.extend([name.namespace, name.name]),
             Part::Sidecar(room) => {
@@ -338,13 +349,8 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 Grant::OfCopies { of, from } => ["copies", of, from],
                 Grant::OfBaseline { of, from } => ["baseline", of, from],
             })),
-            _ => {}
-        }
-        if let Part::Copy(copied) = part {
-            let accounts = || self.accounts(copied.home);
-            key.extend(copy::depends_on(self.env, accounts, copied));
-            let for_callers = self.parts.plan.policies.for_callers(self.env, copied.original);
-            key.extend(for_callers.map(|_| "for callers"));
+            // In its cache, of one Service or one route, only names differ.
+            Part::Alias(Alias::Service(_)) | Part::Route(_) => {}
         }
         key
     }
@@ -356,7 +362,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         let cache = self.parts.cache(part).filter(|_| self.can_fill);
         let stencils = cache.and_then(|cache| {
             let key = self.add_values(part, others);
-            cache.get(&key, || cut(&self.marked(part)?)).as_deref()
+            cache.get(&key, || cut(&self.make(part, Texts::Marks)?)).as_deref()
         });
         let Some(stencils) = stencils else {
             others.truncate(first);
