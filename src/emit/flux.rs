@@ -289,7 +289,7 @@ impl<'a> Flux<'a> {
             if self.has_shared {
                 shared.push(self.folder("shared"));
             }
-            if self.plan.config.previews.spec.baseline.delivery == Delivery::Include {
+            if self.delivers.is_some() {
                 shared.push(self.folder("baseline"));
             }
         }
