@@ -5,10 +5,21 @@ use super::meta;
 use crate::kube::Object;
 use crate::kube::quota::QuotaObject;
 use crate::plan::{Environment, Plan, Room};
+use crate::spec::Config;
 use crate::yaml::{Data, Node};
 
 /// The name of both.
 const NAME: &str = "anabranch";
+
+/// What `limits.quota` says: the limits of the ResourceQuota, and the spec of the LimitRange.
+fn asked_for(config: &Config) -> [Option<&Node>; 2] {
+    ["hard", "limitRange"].map(|field| config.quota(field))
+}
+
+/// Whether `limits.quota` asks for an object.
+pub(super) fn is_asked_for(config: &Config) -> bool {
+    asked_for(config).iter().any(Option::is_some)
+}
 
 /// The objects that `limits.quota` asks for.
 pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>, room: &Room<'_>) -> Vec<Object> {
@@ -16,9 +27,8 @@ pub(super) fn emit(plan: &Plan<'_>, env: &Environment<'_>, room: &Room<'_>) -> V
         let metadata = meta::managed(plan.config, NAME, &room.namespace, Some(env.name));
         Object::from_typed(&QuotaObject { api_version: "v1", kind, metadata, spec })
     };
-    let hard = plan.config.quota("hard");
+    let [hard, range] = asked_for(plan.config);
     let hard = hard.map(|hard| object("ResourceQuota", Node::map([("hard", as_text(hard))])));
-    let range = plan.config.quota("limitRange");
     let range = range.map(|range| object("LimitRange", as_text(range)));
     // The order of kinds within the file.
     range.into_iter().chain(hard).collect()

@@ -114,7 +114,7 @@ impl<'p> Parts<'p> {
             uses_stencils,
             namespaces: Default::default(),
             config_maps: Cache::default(),
-            has_quota: ["hard", "limitRange"].iter().any(|one| plan.config.quota(one).is_some()),
+            has_quota: quota::is_asked_for(plan.config),
             quota: Cache::default(),
             sidecar: Cache::default(),
             grants: Cache::default(),
