@@ -21,7 +21,7 @@ use crate::plan::naming::{repository_label, safe_hash, share};
 use crate::plan::routing::istio::HostRules;
 use crate::plan::{Copied, Environment, Plan, Room};
 use crate::spec::{Delivery, Link, ServiceChange, Suite};
-use crate::yaml::{Node, mark};
+use crate::yaml::{Node, placeholder};
 
 /// Hash of the content of each suite, by its name.
 pub(crate) type Suites = BTreeMap<String, String>;
@@ -65,8 +65,8 @@ pub(super) enum PreviewKustomization {
     Suite(usize),
 }
 
-/// A field of a Kustomization that not all previews have, or whose texts differ between them. Templates have marks in
-/// place of the texts.
+/// A field of a Kustomization that not all previews have, or whose texts differ between them. Templates have
+/// placeholders for the texts.
 #[derive(Debug)]
 pub(super) enum Field<'a> {
     /// What the names of a suite's objects end in.
@@ -169,11 +169,12 @@ impl<'a> Flux<'a> {
         flux
     }
 
-    /// Whether objects can be made with [marks](mark). Only the path of a tree is text that is not checked as input.
-    pub(super) fn takes_marks(&self) -> bool {
+    /// Whether objects can be made with [placeholders](placeholder). Only the path of a tree is text that is not
+    /// checked as input.
+    pub(super) fn takes_placeholders(&self) -> bool {
         match self.shape {
             OutputShape::Stream => true,
-            OutputShape::Tree { path, .. } => !path.contains(mark::FRAME),
+            OutputShape::Tree { path, .. } => !path.contains(placeholder::FRAME),
         }
     }
 

@@ -165,9 +165,9 @@ impl<'a> Environment<'a> {
         env
     }
 
-    /// Whether [marks](crate::yaml::mark) can stand for its name and namespaces. YAML must quote a name exactly where it
-    /// quotes a mark, so a name that begins with a digit or that is a boolean is out.
-    pub(crate) fn takes_marks(&self) -> bool {
+    /// Whether [placeholders](crate::yaml::placeholder) can stand for its name and namespaces. YAML must quote a name
+    /// exactly where it quotes a placeholder, so a name that begins with a digit or that is a boolean is out.
+    pub(crate) fn takes_placeholders(&self) -> bool {
         let is_plain =
             |name: &str| is_safe_plain(name) && name.starts_with(|c: char| c.is_ascii_alphabetic());
         is_plain(self.name) && self.rooms.iter().all(|room| is_plain(&room.namespace))

@@ -26,7 +26,7 @@ use crate::model::once_map::OnceMap;
 use crate::model::{Catalog, Reference, Referent, pod_of, pod_spec, references};
 use crate::ordered::ordered;
 use crate::spec::{self, Config};
-use crate::yaml::{Node, mark};
+use crate::yaml::{Node, placeholder};
 
 /// Whether a body of a Service has another selector than the original. What it selects then depends on the other copies.
 pub(super) fn selects_others(original: &Object, body: &Node) -> bool {
@@ -196,9 +196,11 @@ impl<'a> Finder<'a> {
 
     fn known_of(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Known<'a>> {
         let find = || {
-            let stages =
-                self.work.allow(|allowance| changes.mark_stages(&object.node, allowance))?;
-            let verdict = self.judge.judge(object, &stages, changes.given_images(), mark::is_in)?;
+            let stages = self
+                .work
+                .allow(|allowance| changes.stages_with_placeholders(&object.node, allowance))?;
+            let verdict =
+                self.judge.judge(object, &stages, changes.given_images(), placeholder::is_in)?;
             let mut frame = stages.into_iter().next_back()?;
             changes.finish(&mut frame);
             let requirements = self.find(&object.id, &frame);

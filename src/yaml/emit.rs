@@ -4,8 +4,8 @@
 //! keeps its source text. A string is plain where [`is_safe_plain`] allows it, a literal block if it has several
 //! printable lines, and double-quoted otherwise.
 
-use super::mark::FRAME;
 use super::node::{Data, Node};
+use super::placeholder::FRAME;
 use super::scalar::{Resolved, is_safe_plain, resolve};
 use crate::diagnostic::text::commands;
 

@@ -2,9 +2,9 @@
 
 mod de;
 mod emit;
-pub(crate) mod mark;
 mod node;
 mod parse;
+pub(crate) mod placeholder;
 mod quick;
 pub mod scalar;
 mod ser;

@@ -242,8 +242,8 @@ const JOINT: u8 = 1;
 /// Any other byte.
 const OTHER: u8 = 2;
 
-/// A [mark](super::mark) counts as letters.
-const FRAME: u8 = super::mark::FRAME as u8;
+/// A [placeholder](super::placeholder) counts as letters.
+const FRAME: u8 = super::placeholder::FRAME as u8;
 
 const CLASSES: [u8; 256] = {
     let mut classes = [OTHER; 256];

@@ -45,7 +45,8 @@ fn assert_same(found: &Value, wanted: &Value) {
     assert_eq!(found, wanted);
 }
 
-/// What a text can hold: no input has U+007F, which the writer writes as it is, since it frames the marks of templates.
+/// What a text can hold: no input has U+007F, which the writer writes as it is, since it frames the placeholders of
+/// templates.
 fn writable() -> Vec<String> {
     strings().into_iter().filter(|text| !text.contains('\u{7f}')).collect()
 }

@@ -1,7 +1,7 @@
 //! The cache of templates: the stencils of each part of a preview, by cache key.
 //!
-//! In goes a [`Part`] of a preview, out come its drafts. They are filled stencils or, if marks cannot stand for what
-//! differs, objects made in the ordinary way.
+//! In goes a [`Part`] of a preview, out come its drafts. They are filled stencils or, if placeholders cannot stand
+//! for what differs, objects made in the ordinary way.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ use crate::model::once_map::OnceMap;
 use crate::plan::policies::Guard;
 use crate::plan::routing::istio::HostRules;
 use crate::plan::{Alias, Body, Copied, Environment, Plan, Room, Value};
-use crate::yaml::{Node, mark};
+use crate::yaml::{Node, placeholder};
 
 /// A part of a preview.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub(in crate::emit) enum Part<'p> {
     Flux(PreviewKustomization),
 }
 
-/// The stencils of a part by [`CacheKey`]; `None` if it cannot be made with marks.
+/// The stencils of a part by [`CacheKey`]; `None` if it cannot be made with placeholders.
 type Cache = OnceMap<Option<Vec<Stencil>>>;
 
 /// What a part depends on besides values, the preview's name and its namespace. Previews with equal keys share
@@ -65,7 +65,7 @@ pub(in crate::emit) struct Parts<'p> {
     pub(in crate::emit) plan: &'p Plan<'p>,
     /// Makes Flux Kustomizations.
     pub(in crate::emit) flux: Flux<'p>,
-    /// Whether stencils can be used. They cannot if an argument contains a mark; input never does.
+    /// Whether stencils can be used. They cannot if an argument contains a placeholder; input never does.
     uses_stencils: bool,
     namespaces: [Cache; 2],
     config_maps: Cache,
@@ -82,8 +82,8 @@ pub(in crate::emit) struct Parts<'p> {
     guards: Vec<Cache>,
     declared: Cache,
     routes: Vec<(PreviewRoute<'p>, Cache)>,
-    /// Previews with marks in place of their names, by index, made when first needed.
-    marked: Vec<OnceLock<Environment<'p>>>,
+    /// Previews with placeholders for their names, by index, made when first needed.
+    with_placeholders: Vec<OnceLock<Environment<'p>>>,
     /// The indices of its routes, by the index of the preview.
     routes_of: Vec<Vec<usize>>,
     environment: Cache,
@@ -99,7 +99,7 @@ fn caches(count: usize) -> Vec<Cache> {
 impl<'p> Parts<'p> {
     pub(in crate::emit) fn new(plan: &'p Plan<'p>, flux: Flux<'p>) -> Self {
         let objects = plan.catalog.objects().map(|object| object.number + 1).max().unwrap_or(0);
-        let uses_stencils = flux.takes_marks();
+        let uses_stencils = flux.takes_placeholders();
         let routes = PreviewRoute::all(plan).into_iter().map(|route| (route, Cache::default()));
         let routes: Vec<(PreviewRoute<'_>, Cache)> = routes.collect();
         let mut routes_of = vec![Vec::new(); plan.environments.len()];
@@ -123,7 +123,7 @@ impl<'p> Parts<'p> {
             guards: caches(objects),
             declared: Cache::default(),
             routes,
-            marked: plan.environments.iter().map(|_| OnceLock::new()).collect(),
+            with_placeholders: plan.environments.iter().map(|_| OnceLock::new()).collect(),
             routes_of,
             environment: Cache::default(),
             gates: Cache::default(),
@@ -146,23 +146,27 @@ impl<'p> Parts<'p> {
 
     /// Whether stencils can be filled with the names of a preview.
     pub(in crate::emit) fn can_fill(&self, env: &Environment<'_>) -> bool {
-        self.uses_stencils && env.takes_marks()
+        self.uses_stencils && env.takes_placeholders()
     }
 
-    /// The preview with this index and marks in place of its name and namespace. If the baseline has several
-    /// namespaces, those of a preview consist of its name and a text that all previews have, so they need no marks.
-    pub(in crate::emit) fn marked(&self, index: usize) -> &Environment<'p> {
+    /// The preview with this index and placeholders for its name and namespace. If the baseline has several namespaces,
+    /// those of a preview consist of its name and a text that all previews have, so they need no placeholders.
+    pub(in crate::emit) fn with_placeholders(&self, index: usize) -> &Environment<'p> {
         let spec = &self.plan.config.previews.spec;
-        let marked = |room: &Room<'p>| Room {
+        let room = |room: &Room<'p>| Room {
             namespace: match spec.baseline.only() {
-                Some(_) => mark::NAMESPACE.to_owned(),
-                None => spec.namespace_of(mark::NAME, room.baseline),
+                Some(_) => placeholder::NAMESPACE.to_owned(),
+                None => spec.namespace_of(placeholder::NAME, room.baseline),
             },
             ..room.clone()
         };
-        self.marked[index].get_or_init(|| {
+        self.with_placeholders[index].get_or_init(|| {
             let env = self.plan.environments[index].clone();
-            Environment { name: mark::NAME, rooms: env.rooms.iter().map(marked).collect(), ..env }
+            Environment {
+                name: placeholder::NAME,
+                rooms: env.rooms.iter().map(room).collect(),
+                ..env
+            }
         })
     }
 
@@ -201,17 +205,17 @@ impl<'p> Parts<'p> {
 enum Texts {
     /// Those of the preview.
     Own,
-    /// A mark for each of them.
-    Marks,
+    /// A placeholder for each of them.
+    Placeholders,
 }
 
 impl Texts {
-    /// Puts marks into the values of a part, if they are wanted.
+    /// Puts placeholders into the values of a part, if they are wanted.
     fn replace<'t, T: From<String> + 't>(self, values: impl Iterator<Item = &'t mut T>) {
         match self {
             Self::Own => {}
-            Self::Marks => {
-                values.enumerate().for_each(|(n, value)| *value = mark::value(n).into());
+            Self::Placeholders => {
+                values.enumerate().for_each(|(n, value)| *value = placeholder::value(n).into());
             }
         }
     }
@@ -251,12 +255,12 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         copy::copy(self.parts.plan, env, env.room(home), || self.accounts(home), body)
     }
 
-    /// A part as objects. `None` if it cannot be made with these texts, which only marks can cause.
+    /// A part as objects. `None` if it cannot be made with these texts, which only placeholders can cause.
     fn make(&self, part: &Part<'_>, texts: Texts) -> Option<Vec<Object>> {
         let (plan, flux) = (self.parts.plan, &self.parts.flux);
         let env = match texts {
             Texts::Own => self.env,
-            Texts::Marks => self.parts.marked(self.index),
+            Texts::Placeholders => self.parts.with_placeholders(self.index),
         };
         Some(match part {
             Part::Namespace { room, owned } => {
@@ -273,8 +277,8 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
             Part::Alias(alias) => vec![environment::alias(plan, env, *alias)],
             Part::Copy(copied) => {
                 let body = match (&copied.body, texts) {
-                    (Body::Changed(changes), Texts::Marks) => {
-                        changes.mark(&copied.original.node)?
+                    (Body::Changed(changes), Texts::Placeholders) => {
+                        changes.with_placeholders(&copied.original.node)?
                     }
                     (Body::Original, _) | (_, Texts::Own) => plan.policies.body(env, copied),
                 };
@@ -362,7 +366,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
         let cache = self.parts.cache(part).filter(|_| self.can_fill);
         let stencils = cache.and_then(|cache| {
             let key = self.add_values(part, others);
-            cache.get(&key, || cut(&self.make(part, Texts::Marks)?)).as_deref()
+            cache.get(&key, || cut(&self.make(part, Texts::Placeholders)?)).as_deref()
         });
         let Some(stencils) = stencils else {
             others.truncate(first);
@@ -383,9 +387,9 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
     }
 }
 
-/// The stencils of objects that were made with marks.
-fn cut(marked: &[Object]) -> Option<Vec<Stencil>> {
-    marked.iter().map(Stencil::cut).collect()
+/// The stencils of objects that were made with placeholders.
+fn cut(objects: &[Object]) -> Option<Vec<Stencil>> {
+    objects.iter().map(Stencil::cut).collect()
 }
 
 /// The identity and text of a draft.

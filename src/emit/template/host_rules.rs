@@ -9,7 +9,7 @@ use super::values::names_of;
 use crate::emit::routing::istio;
 use crate::plan::routing::istio::HostRules;
 use crate::plan::{Environment, Plan};
-use crate::yaml::{Node, mark, write_document, write_item};
+use crate::yaml::{Node, placeholder, write_document, write_item};
 
 /// The indentation of rules: that of the items of `spec.http`.
 const INDENT: usize = 2;
@@ -17,11 +17,11 @@ const INDENT: usize = 2;
 /// The VirtualService with some rules; `None` if it cannot be a template.
 pub(super) fn virtual_service(parts: &Parts<'_>, rules: &HostRules<'_>) -> Option<Draft<'static>> {
     let plan = parts.plan;
-    let rules_mark = mark::value(0);
-    let frame = istio::with_rules(plan, rules, vec![Node::string(&rules_mark)]);
+    let place_of_rules = placeholder::value(0);
+    let frame = istio::with_rules(plan, rules, vec![Node::string(&place_of_rules)]);
     let mut around = String::new();
     write_document(&mut around, &frame.node);
-    let (before, after) = around.split_once(&format!("{:INDENT$}- {rules_mark}\n", ""))?;
+    let (before, after) = around.split_once(&format!("{:INDENT$}- {place_of_rules}\n", ""))?;
     let mut text = before.to_owned();
     let mut templates: Vec<Option<Option<Template>>> = Vec::new();
     templates.resize_with(rules.derived.len(), || None);
@@ -29,7 +29,7 @@ pub(super) fn virtual_service(parts: &Parts<'_>, rules: &HostRules<'_>) -> Optio
         let env = &plan.environments[index];
         let values = names_of(env);
         let template = templates[derived].get_or_insert_with(|| {
-            Template::cut(&text_of(plan, parts.marked(index), rules, derived))
+            Template::cut(&text_of(plan, parts.with_placeholders(index), rules, derived))
         });
         match template.as_ref().filter(|_| parts.can_fill(env)) {
             Some(template) => template.fill(values, 0, &mut text),

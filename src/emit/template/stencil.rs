@@ -1,7 +1,7 @@
 //! Stencils: objects as text with holes, written once and filled for each preview without a tree.
 //!
-//! A stencil is cut from an ordinary object that was made with [marks](crate::yaml::mark) in place of the values that
-//! differ between previews.
+//! A stencil is cut from an ordinary object that was made with [placeholders](crate::yaml::placeholder) for the
+//! values that differ between previews.
 
 use smol_str::{SmolStr, SmolStrBuilder};
 
@@ -10,7 +10,7 @@ use crate::diagnostic::Sources;
 use crate::kube::kinds::{Rank, rank};
 use crate::kube::{Id, Key, Object};
 use crate::limits::InputLimits;
-use crate::yaml::mark::{self, Marked};
+use crate::yaml::placeholder::{self, Placeholder};
 use crate::yaml::{Node, parse_documents, write_document};
 
 /// A hole in a text.
@@ -19,28 +19,32 @@ struct Hole {
     /// Bytes of the text before it.
     at: usize,
     /// What it stands for.
-    marked: Marked,
+    placeholder: Placeholder,
     /// The indentation of further lines of a value.
     indent: usize,
 }
 
 impl Hole {
-    /// The hole of a mark behind this text.
-    fn behind(text: &str, marked: Marked) -> Self {
+    /// The hole of a placeholder behind this text.
+    fn behind(text: &str, placeholder: Placeholder) -> Self {
         let line = text.rfind('\n').map_or(0, |end| end + 1);
         let value = text[line..].trim_start_matches(' ');
         let value = value.trim_start_matches("- ");
         let start = text.len() - line - value.len();
         // Further lines of a value are indented below its key, or beside the dash of its item.
-        Self { at: text.len(), marked, indent: if value.is_empty() { start } else { start + 2 } }
+        Self {
+            at: text.len(),
+            placeholder,
+            indent: if value.is_empty() { start } else { start + 2 },
+        }
     }
 
     /// The filling of the hole. `first` is the index of the template's first value among those of the preview.
     fn filling<'a>(&self, values: HoleValues<'a>, first: usize) -> &'a str {
-        match self.marked {
-            Marked::Name => values.name,
-            Marked::Namespace => values.namespace,
-            Marked::Value(number) => values.others.value(first + number),
+        match self.placeholder {
+            Placeholder::Name => values.name,
+            Placeholder::Namespace => values.namespace,
+            Placeholder::Value(number) => values.others.value(first + number),
         }
     }
 
@@ -53,7 +57,8 @@ impl Hole {
     fn fill(&self, filling: &str, out: &mut String) {
         let mut from = 0;
         // Names have one line.
-        let lines = matches!(self.marked, Marked::Value(_)).then(|| further_lines(filling));
+        let lines =
+            matches!(self.placeholder, Placeholder::Value(_)).then(|| further_lines(filling));
         for line in lines.into_iter().flatten() {
             out.push_str(&filling[from..line]);
             out.extend(std::iter::repeat_n(' ', self.indent));
@@ -85,21 +90,21 @@ pub(in crate::emit) struct Template {
 const LONGEST: usize = 256;
 
 impl Template {
-    /// Cuts a text at its marks; `None` if the length of a name decides whether something is quoted.
-    pub(in crate::emit) fn cut(marked: &str) -> Option<Self> {
-        if mark::lines(marked).any(may_be_too_long) {
+    /// Cuts a text at its placeholders; `None` if the length of a name decides whether something is quoted.
+    pub(in crate::emit) fn cut(whole: &str) -> Option<Self> {
+        if placeholder::lines(whole).any(may_be_too_long) {
             return None;
         }
-        let (marks, end) = mark::split(marked)?;
-        let mut text = String::with_capacity(marked.len());
-        let mut holes = Vec::with_capacity(marks.len());
-        for (before, marked) in marks {
+        let (placeholders, end) = placeholder::split(whole)?;
+        let mut text = String::with_capacity(whole.len());
+        let mut holes = Vec::with_capacity(placeholders.len());
+        for (before, placeholder) in placeholders {
             text.push_str(before);
-            holes.push(Hole::behind(&text, marked));
+            holes.push(Hole::behind(&text, placeholder));
         }
         text.push_str(end);
-        let count = |wanted| holes.iter().filter(|hole: &&Hole| hole.marked == wanted).count();
-        let (names, namespaces) = (count(Marked::Name), count(Marked::Namespace));
+        let count = |wanted| holes.iter().filter(|hole: &&Hole| hole.placeholder == wanted).count();
+        let (names, namespaces) = (count(Placeholder::Name), count(Placeholder::Namespace));
         Some(Self { text: text.into(), names, namespaces, holes })
     }
 
@@ -114,7 +119,7 @@ impl Template {
         // Most templates have no other holes, so theirs need not be visited.
         let only_names = self.names + self.namespaces == self.holes.len();
         let others = if only_names { &[] } else { self.holes.as_slice() };
-        let others = others.iter().filter(|hole| matches!(hole.marked, Marked::Value(_)));
+        let others = others.iter().filter(|hole| matches!(hole.placeholder, Placeholder::Value(_)));
         let others = others.map(|hole| hole.length(hole.filling(values, first)));
         self.text.len() + filled + others.sum::<usize>()
     }
@@ -146,9 +151,9 @@ impl Template {
     }
 }
 
-/// Whether a line could get too long with names of up to 63 characters in place of its marks.
+/// Whether a line could get too long with names of up to 63 characters in place of its placeholders.
 fn may_be_too_long(line: &str) -> bool {
-    line.len() + mark::count(line) * 63 > LONGEST
+    line.len() + placeholder::count(line) * 63 > LONGEST
 }
 
 /// One object with holes.
@@ -165,9 +170,9 @@ pub(in crate::emit) struct Stencil {
 }
 
 impl Stencil {
-    /// Cuts an object at its marks; `None` if the length of a name decides how it is written.
-    pub(in crate::emit) fn cut(marked: &Object) -> Option<Self> {
-        let id = &marked.id;
+    /// Cuts an object at its placeholders; `None` if the length of a name decides how it is written.
+    pub(in crate::emit) fn cut(object: &Object) -> Option<Self> {
+        let id = &object.id;
         let name = Template::cut(&id.name)?;
         let namespace = Template::cut(&id.namespace)?;
         Some(Self {
@@ -177,7 +182,7 @@ impl Stencil {
             inside: namespace.is_namespace() && name.holes.is_empty(),
             namespace,
             name,
-            text: Template::cut(&text_of(marked))?,
+            text: Template::cut(&text_of(object))?,
         })
     }
 
@@ -306,12 +311,12 @@ fn text_of(object: &Object) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::yaml::mark::{NAME, NAMESPACE, value};
+    use crate::yaml::placeholder::{NAME, NAMESPACE, value};
 
     #[test]
-    fn what_is_filled_stands_where_the_marks_stood() {
-        let marked = format!("a: {NAME}\nb: x.{NAMESPACE}.svc\nc: {}\n", value(0));
-        let template = Template::cut(&marked).expect("short lines");
+    fn what_is_filled_stands_where_the_placeholders_stood() {
+        let whole = format!("a: {NAME}\nb: x.{NAMESPACE}.svc\nc: {}\n", value(0));
+        let template = Template::cut(&whole).expect("short lines");
         let mut others = PreviewValues::default();
         others.add_string("0");
         others.add_string("1");

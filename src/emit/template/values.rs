@@ -21,7 +21,7 @@ pub struct HoleValues<'a> {
 }
 
 /// The values of a preview for templates that have only holes for names. If it has several namespaces, none of them
-/// is a hole: see [`Parts::marked`](super::Parts::marked).
+/// is a hole: see [`Parts::with_placeholders`](super::Parts::with_placeholders).
 pub(in crate::emit) fn names_of<'e>(env: &'e Environment<'_>) -> HoleValues<'e> {
     let namespace = env.rooms.first().map_or("", |room| &room.namespace);
     HoleValues { name: env.name, namespace, ..HoleValues::NONE }

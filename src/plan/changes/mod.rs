@@ -19,7 +19,7 @@ use crate::kube::meta::{SUBSTITUTE, is_substituted};
 use crate::limits::Allowance;
 use crate::model::{ServiceName, Workload};
 use crate::spec::{EnvVar, ServiceChange};
-use crate::yaml::{Node, mark};
+use crate::yaml::{Node, placeholder};
 
 pub(super) use self::images::decide;
 
@@ -155,20 +155,20 @@ impl<'a> Changes<'a> {
             .expect("only patches that fit are kept")
     }
 
-    /// The body with the changes made and a [mark] for each of the [`values`](Self::values). `None` if a patch depends
-    /// on a value.
-    pub(crate) fn mark(&self, original: &Node) -> Option<Node> {
-        self.make_with(original, &mut { Allowance::UNLIMITED }, marked).ok()
+    /// The body with the changes made and a [placeholder] for each of the [`values`](Self::values). `None` if a patch
+    /// depends on a value.
+    pub(crate) fn with_placeholders(&self, original: &Node) -> Option<Node> {
+        self.make_with(original, &mut { Allowance::UNLIMITED }, placeholder_of).ok()
     }
 
-    /// The body with a [mark] for each value, before the patches and after each of them. `None` if a patch depends on a
-    /// value.
-    pub(super) fn mark_stages(
+    /// The body with a [placeholder] for each value, before the patches and after each of them. `None` if a patch
+    /// depends on a value.
+    pub(super) fn stages_with_placeholders(
         &self,
         original: &Node,
         allowance: &mut Allowance,
     ) -> Option<Vec<Node>> {
-        let mut stages = vec![self.unpatched(original, marked)];
+        let mut stages = vec![self.unpatched(original, placeholder_of)];
         for (index, patch) in self.patches.iter().enumerate() {
             let mut body = stages[index].clone();
             patch.apply(&mut body, allowance).ok()?;
@@ -219,9 +219,9 @@ impl<'a> Changes<'a> {
     }
 }
 
-/// The mark for the value with this index.
-fn marked(index: usize, _: Value<'_>) -> Node {
-    Node::string(mark::value(index))
+/// The placeholder for the value with this index.
+fn placeholder_of(index: usize, _: Value<'_>) -> Node {
+    Node::string(placeholder::value(index))
 }
 
 #[cfg(test)]

@@ -188,7 +188,7 @@ impl<'a> Closure<'a, '_> {
         };
         changes.literal |= applying.iter().any(|one| one.patch.is_substituted());
         changes.patches = applying.iter().map(|one| Arc::clone(&one.patch)).collect();
-        let known = self.env.takes_marks().then(|| self.finder.verdict(original, &changes));
+        let known = self.env.takes_placeholders().then(|| self.finder.verdict(original, &changes));
         if let Some(Some(verdict)) = known {
             let at = |(patch, finding): &(usize, Diagnostic)| {
                 finding.clone().at(applying[*patch].origin.place(), "this patch")

@@ -1,27 +1,27 @@
-//! Marks: placeholders in trees and texts for what differs between previews.
+//! Placeholders in trees and texts, for what differs between previews.
 //!
-//! A mark is a number between two characters U+007F. No input can contain one: the reader refuses that character,
-//! whether written as it is, as an escape or in `!!binary`. So a mark in a tree is ours. The writer treats the
-//! character as a letter: a text with marks is quoted exactly where it would be with letters in their place.
+//! A placeholder is a number between two characters U+007F. No input can contain one: the reader refuses that
+//! character, whether written as it is, as an escape or in `!!binary`. So a placeholder in a tree is ours. The writer
+//! treats the character as a letter: a text with placeholders is quoted exactly where it would be with letters instead.
 
 use super::node::Node;
 
 /// The character on both sides of the number.
 pub(crate) const FRAME: char = '\u{7f}';
 
-/// The mark of a preview's name.
+/// The placeholder of a preview's name.
 pub(crate) const NAME: &str = "\u{7f}0\u{7f}";
-/// The mark of a preview's namespace.
+/// The placeholder of a preview's namespace.
 pub(crate) const NAMESPACE: &str = "\u{7f}1\u{7f}";
 
-/// The mark of a value, by its number: it stands for a whole scalar.
+/// The placeholder of a value, by its number: it stands for a whole scalar.
 pub(crate) fn value(number: usize) -> String {
     format!("{FRAME}{}{FRAME}", number + 2)
 }
 
-/// What a mark stands for.
+/// What a placeholder stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Marked {
+pub(crate) enum Placeholder {
     /// A preview's name.
     Name,
     /// A preview's namespace.
@@ -30,34 +30,34 @@ pub(crate) enum Marked {
     Value(usize),
 }
 
-/// Whether a tree contains a mark.
+/// Whether a tree contains a placeholder.
 pub(crate) fn is_in(node: &Node) -> bool {
     node.any_text(&|text| text.contains(FRAME))
 }
 
-/// The marks of a text in order, each with the text before it, and the text after the last. `None` if the character
-/// is used for something else.
-pub(crate) fn split(text: &str) -> Option<(Vec<(&str, Marked)>, &str)> {
+/// The placeholders of a text in order, each with the text before it, and the text after the last. `None` if the
+/// character is used for something else.
+pub(crate) fn split(text: &str) -> Option<(Vec<(&str, Placeholder)>, &str)> {
     let mut frames = frames(text);
-    let (mut marks, mut from) = (Vec::new(), 0);
+    let (mut found, mut from) = (Vec::new(), 0);
     while let (Some(open), Some(close)) = (frames.next(), frames.next()) {
-        let marked = match text[open + 1..close].parse().ok()? {
-            0 => Marked::Name,
-            1 => Marked::Namespace,
-            number => Marked::Value(number - 2),
+        let placeholder = match text[open + 1..close].parse().ok()? {
+            0 => Placeholder::Name,
+            1 => Placeholder::Namespace,
+            number => Placeholder::Value(number - 2),
         };
-        marks.push((&text[from..open], marked));
+        found.push((&text[from..open], placeholder));
         from = close + 1;
     }
-    Some((marks, &text[from..]))
+    Some((found, &text[from..]))
 }
 
-/// How many marks a text has.
+/// How many placeholders a text has.
 pub(crate) fn count(text: &str) -> usize {
     frames(text).count() / 2
 }
 
-/// The line around each mark of a text. A line with several marks is repeated.
+/// The line around each placeholder of a text. A line with several of them is repeated.
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
     frames(text).step_by(2).map(|at| {
         let start = memchr::memrchr(b'\n', &text.as_bytes()[..at]).map_or(0, |end| end + 1);
@@ -79,7 +79,7 @@ mod tests {
     use crate::yaml::{parse_documents, write_document};
 
     #[test]
-    fn no_input_holds_a_mark() {
+    fn no_input_holds_a_placeholder() {
         for text in [
             "a: \u{7f}0\u{7f}\n",
             "a: '\u{7f}0\u{7f}'\n",
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_marks_is_quoted_where_words_are() {
+    fn what_holds_placeholders_is_quoted_where_words_are() {
         let written = |word: &str| {
             let texts = [
                 word.to_owned(),
@@ -123,10 +123,14 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_split_at_its_marks() {
+    fn a_text_is_split_at_its_placeholders() {
         let text = format!("{NAME}.{NAMESPACE}{}\n", value(0));
-        let marks = vec![("", Marked::Name), (".", Marked::Namespace), ("", Marked::Value(0))];
-        assert_eq!(split(&text), Some((marks, "\n")));
+        let found = vec![
+            ("", Placeholder::Name),
+            (".", Placeholder::Namespace),
+            ("", Placeholder::Value(0)),
+        ];
+        assert_eq!(split(&text), Some((found, "\n")));
         assert_eq!(split("a"), Some((Vec::new(), "a")));
         assert_eq!(split("\u{7f}a\u{7f}"), None);
         let text = format!("a\nb{NAME}\n\n{NAMESPACE}{}", value(0));
