@@ -3,6 +3,7 @@
 //! [`plan::routing`](crate::plan::routing) decided which rules there are, and where each backend leads with which
 //! weight. Each API has a folder here that writes this in its kinds.
 
+mod baggage;
 mod entries;
 mod gateway_api;
 pub(super) mod istio;

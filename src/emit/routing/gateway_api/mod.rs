@@ -6,7 +6,7 @@
 pub(super) mod entry;
 pub(super) mod grants;
 
-use super::Moved;
+use super::{Moved, baggage};
 use crate::emit::meta;
 use crate::kube::gateway::{API_VERSION, ParentRef, Route, RouteSpec};
 use crate::kube::{Object, ObjectMeta};
@@ -23,25 +23,6 @@ use crate::yaml::{Data, Node};
 const RULES: usize = 16;
 const MATCHES_PER_RULE: usize = 64;
 const MATCHES_PER_ROUTE: usize = 128;
-
-/// The regular expression of one member of the W3C baggage header. Envoy matches the whole value.
-/// See <https://www.w3.org/TR/baggage/>.
-pub(super) fn baggage_member(key: &str, value: &str) -> String {
-    let key = escaped(key);
-    format!(r"(?:.*,)?\s*{key}\s*=\s*{value}\s*(?:[,;].*)?")
-}
-
-/// Escapes a token for a regular expression of RE2. Other special characters are not allowed in tokens.
-fn escaped(token: &str) -> String {
-    let mut escaped = String::with_capacity(token.len());
-    for c in token.chars() {
-        if matches!(c, '.' | '+' | '*' | '^' | '$' | '|') {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-    }
-    escaped
-}
 
 /// A route of the baseline, attached to the copies of its services.
 pub(super) fn attach(
@@ -216,7 +197,7 @@ fn with_key(one: Option<&Node>, key: &RoutingKey, preview: &str, kind: &str) -> 
     };
     let mut keys = vec![header("Exact", &key.header, preview)];
     if !key.baggage.is_empty() {
-        keys.push(header("RegularExpression", "baggage", &baggage_member(&key.baggage, preview)));
+        keys.push(header("RegularExpression", "baggage", &baggage::pattern(&key.baggage, preview)));
     }
     keys.into_iter()
         .map(|header| {
@@ -342,28 +323,5 @@ fn qualify_mirrors(node: &mut Node, moved: &Moved<'_>) {
         {
             target.set("namespace", Node::string(moved.from));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_baggage_key_means_itself_and_nothing_else() {
-        let matches = |key: &str, baggage: &str| {
-            let member = format!("^(?:{})$", baggage_member(key, "pr-42"));
-            regex::Regex::new(&member).expect("it compiles").is_match(baggage)
-        };
-        for key in ["com.example.preview", "a+b", "a*", "a|b", "^a", "$a", "preview_id", "Preview"]
-        {
-            assert!(matches(key, &format!("x=1, {key} = pr-42 ;ttl=3,y=2")), "{key}");
-            assert!(
-                !matches(key, &format!("{key}=pr-421")) && !matches(key, &format!("x{key}=pr-42"))
-            );
-        }
-        assert!(!matches("com.example.preview", "comXexample.preview=pr-42"));
-        assert!(!matches("a|b", "a") && !matches("a+b", "aab=pr-42"));
-        assert!(!matches("Preview", "preview=pr-42"));
     }
 }

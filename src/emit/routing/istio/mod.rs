@@ -5,8 +5,7 @@
 
 pub(super) mod entry;
 
-use super::Moved;
-use super::gateway_api::baggage_member;
+use super::{Moved, baggage};
 use crate::emit::meta;
 use crate::kube::istio::{API_VERSION, VirtualService, VirtualServiceSpec};
 use crate::kube::{Object, marks};
@@ -99,7 +98,7 @@ fn rules_before_original(
         made.push(rule);
     }
     for &port in &derived.ports_without_rule {
-        let one = match_of_port(rules, port);
+        let one = match_on_port(rules, port);
         made.push(Node::map([
             ("name", name(made.len() + 1)),
             ("match", Node::list(with_key(&one, key, env.name))),
@@ -116,14 +115,15 @@ fn rules_after_original(plan: &Plan<'_>, rules: &HostRules<'_>) -> Vec<Node> {
     let to_itself = |&port: &u16| {
         Node::map([
             ("name", Node::string(marks::rule_of_port(plan.config.set(), port))),
-            ("match", Node::list([match_of_port(rules, port)])),
+            ("match", Node::list([match_on_port(rules, port)])),
             ("route", Node::list([destination(&host, port)])),
         ])
     };
     rules.ports_without_rule.iter().map(to_itself).collect()
 }
 
-fn match_of_port(rules: &HostRules<'_>, port: u16) -> Node {
+/// The match of a port, for the mesh alone where the original is for Gateways too.
+fn match_on_port(rules: &HostRules<'_>, port: u16) -> Node {
     let mut one = Node::map([("port", Node::integer(i64::from(port)))]);
     if rules.names_mesh {
         one.set("gateways", Node::list([Node::string("mesh")]));
@@ -135,7 +135,7 @@ fn match_of_port(rules: &HostRules<'_>, port: u16) -> Node {
 fn with_key(one: &Node, key: &RoutingKey, preview: &str) -> Vec<Node> {
     let mut keys = vec![(key.header.as_str(), "exact", preview.to_owned())];
     if !key.baggage.is_empty() {
-        keys.push(("baggage", "regex", baggage_member(&key.baggage, preview)));
+        keys.push(("baggage", "regex", baggage::pattern(&key.baggage, preview)));
     }
     keys.into_iter()
         .map(|(header, how, value)| {
@@ -268,7 +268,7 @@ fn make(plan: &Plan<'_>, rules: &HostRules<'_>, mut http: Vec<Node>) -> Object {
     for &port in &rules.ports {
         let mut rule = Node::map([("name", Node::string(format!("baseline.{port}")))]);
         if rules.match_port {
-            rule.set("match", Node::list([port_match(rules, port)]));
+            rule.set("match", Node::list([match_if_several_ports(rules, port)]));
         }
         rule.set("route", Node::list([destination(&host, port)]));
         http.push(rule);
@@ -303,15 +303,15 @@ fn per_port(plan: &Plan<'_>, env: &Environment<'_>, rules: &HostRules<'_>) -> Ve
     let rule = |(index, &port): (usize, &u16)| {
         Node::map([
             ("name", Node::string(marks::rule(plan.config.set(), env.name, index + 1))),
-            ("match", Node::list(with_key(&port_match(rules, port), key, env.name))),
+            ("match", Node::list(with_key(&match_if_several_ports(rules, port), key, env.name))),
             ("route", Node::list([destination(&env.host(rules.service), port)])),
         ])
     };
     rules.ports.iter().enumerate().map(rule).collect()
 }
 
-/// The match that binds a rule to a port, if it needs one.
-fn port_match(rules: &HostRules<'_>, port: u16) -> Node {
+/// The match of a port, if the Service has several; else that of every request.
+fn match_if_several_ports(rules: &HostRules<'_>, port: u16) -> Node {
     match rules.match_port {
         true => Node::map([("port", Node::integer(i64::from(port)))]),
         false => Node::default(),
