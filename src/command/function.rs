@@ -205,7 +205,7 @@ impl Run {
                     None => items.push_node(node),
                 }
             }
-            for (draft, values) in in_order(&previews, &common) {
+            for (draft, values) in in_order(&previews, Some(&common)) {
                 let earlier =
                     if earlier.is_empty() { None } else { earlier.get(&draft.id(values)) };
                 match earlier

@@ -14,7 +14,7 @@ use crate::arguments::Limits;
 use crate::cli::{Artifacts, Input, Render};
 use crate::diagnostic::{Refused, Report, stage};
 use crate::diff::{self, Difference, Unreadable};
-use crate::emit::{Draft, HoleValues, OutputShape, Preview, Suites};
+use crate::emit::{Draft, HoleValues, OutputShape, Suites};
 use crate::kube::Id;
 use crate::ordered::ordered;
 use crate::pipeline::{Compiled, Request, compile, delivered};
@@ -24,8 +24,8 @@ use crate::read::{Parted, check_gate, check_references, read_suites};
 use crate::spec::{Config, Delivery, SourceKind};
 use crate::validate::no_place_for_artifacts;
 use crate::write::{
-    Artifact, SuiteFiles, Tree, Written, append, compare_tree, of_artifacts, read_earlier,
-    write_tree,
+    Artifact, SuiteFiles, Tree, Written, append, compare_tree, in_order, of_artifacts,
+    read_earlier, write_tree,
 };
 
 pub(super) fn run(options: &Render, voice: &Voice) -> ExitCode {
@@ -83,30 +83,19 @@ pub(super) fn is_in_source(input: &Input, root: &Path) -> bool {
     input.source_root.is_some() || root.join(".git").exists()
 }
 
-/// How many previews are formatted into one text, which is written while the next is filled.
-const TOGETHER: usize = 8;
+/// How many objects are formatted into one text, which is written while the next is filled.
+const TOGETHER: usize = 64;
 
 /// Writes the stream. If it is `whole`, with the baseline and the shared objects.
 fn write_stream_of(config: &Config, compiled: Compiled<'_, '_>, whole: bool) -> ExitCode {
-    let Compiled { previews, common, input, .. } = compiled;
+    let Compiled { previews, mut common, input, .. } = compiled;
     let previews = ManuallyDrop::new(previews);
-    let environment = |preview: &Preview<'_, '_>, text: &mut String| {
-        append(text, preview.values(), preview.environment.iter().map(|(_, draft)| draft));
-    };
-    let flux = |preview: &Preview<'_, '_>, text: &mut String| {
-        append(text, preview.values(), &preview.flux);
-    };
     let mut out = Out::default();
     if whole {
-        out.documents(&baseline(config, input, common.changed));
-        out.previews(&previews, environment);
-        out.documents(&common.shared);
-        out.previews(&previews, flux);
-        common.flux.values().for_each(|objects| out.documents(objects));
-    } else {
-        out.previews(&previews, environment);
-        out.previews(&previews, flux);
+        let delivered = baseline(config, input, std::mem::take(&mut common.changed));
+        out.documents(delivered.iter().map(|draft| (draft, HoleValues::NONE)));
     }
+    out.documents(in_order(&previews, whole.then_some(&common)));
     out.code
 }
 
@@ -128,32 +117,23 @@ impl Out {
         self.code == ExitCode::SUCCESS
     }
 
-    /// Writes documents that belong to no single preview.
-    fn documents(&mut self, drafts: &[Draft<'_>]) {
-        let mut text = String::new();
-        append(&mut text, HoleValues::NONE, drafts);
-        self.part(&text);
-    }
-
-    /// Writes documents of each preview.
-    fn previews<'c>(
+    /// Writes drafts with their values.
+    fn documents<'d>(
         &mut self,
-        previews: &[Preview<'_, 'c>],
-        fill: impl Fn(&Preview<'_, 'c>, &mut String) + Sync,
+        mut drafts: impl Iterator<Item = (&'d Draft<'d>, HoleValues<'d>)> + Send,
     ) {
-        let mut chunks = previews.chunks(TOGETHER);
         let mut made = String::new();
         // Buffers that were written are used again.
         let mut written = String::new();
         loop {
-            let next = chunks.next();
             written.clear();
+            let next = drafts.by_ref().take(TOGETHER);
             rayon::join(
-                || next.into_iter().flatten().for_each(|preview| fill(preview, &mut written)),
+                || next.for_each(|(draft, values)| append(&mut written, values, [draft])),
                 || self.part(&made),
             );
             std::mem::swap(&mut written, &mut made);
-            if next.is_none() || !self.is_open() {
+            if made.is_empty() || !self.is_open() {
                 return;
             }
         }

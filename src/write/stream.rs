@@ -2,10 +2,11 @@
 
 use crate::emit::{Common, Draft, HoleValues, Preview};
 
-/// The objects in the order of the stream: each preview, shared objects, and Flux objects.
+/// The objects in the order of the stream: each preview, shared objects, and Flux objects. Without `common` only those
+/// of previews.
 pub(crate) fn in_order<'a, 'e>(
     previews: &'a [Preview<'_, 'e>],
-    common: &'a Common<'e>,
+    common: Option<&'a Common<'e>>,
 ) -> impl Iterator<Item = (&'a Draft<'e>, HoleValues<'a>)> {
     let own = previews
         .iter()
@@ -14,12 +15,12 @@ pub(crate) fn in_order<'a, 'e>(
         .iter()
         .flat_map(|preview| preview.flux.iter().map(|draft| (draft, preview.values())));
     let of_all = |draft| (draft, HoleValues::NONE);
-    own.chain(common.shared.iter().map(of_all))
+    own.chain(common.into_iter().flat_map(|common| &common.shared).map(of_all))
         .chain(flux)
-        .chain(common.flux.values().flatten().map(of_all))
+        .chain(common.into_iter().flat_map(|common| common.flux.values().flatten()).map(of_all))
 }
 
-/// Appends the texts of a preview, with a `---` line before each but the first.
+/// Appends the texts of drafts with these values, with a `---` line before each but the first.
 pub fn append<'t>(
     out: &mut String,
     values: HoleValues<'_>,
