@@ -102,8 +102,10 @@ fn previews_say_where_the_baseline_is() {
         words(shop.run("check")).contains("--baseline, or once and for all in spec.baseline.path")
     );
     let config = |path: &str| config("cart:2").replace("shop}", &format!("shop, path: {path}}}"));
+    assert!(words(shop.run("check -b apps")).contains("pass it with --baseline: previews get"));
     shop.write("previews.yaml", &config("./apps"));
-    shop.run("check").ok();
+    let checked = words(shop.run("check"));
+    assert!(checked.contains("add it to what spec.baseline.path names"), "{checked}");
     shop.run_in("apps", "check").ok();
     assert_eq!(shop.run("render").ok(), shop.run("render -b apps/baseline.yaml").ok());
     // Flags come first.
