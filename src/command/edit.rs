@@ -12,7 +12,7 @@ use crate::cli::{Prune, Remove, Set, Target};
 use crate::diagnostic::{Diagnostic, FileId, Refused, Report, Sources, code};
 use crate::edit::{self, Open, Setting};
 use crate::limits::InputLimits;
-use crate::read::{add_text, discover, parse_config, read_argument, read_file};
+use crate::read::{discover, parse_config, read_argument, read_file, text_within};
 use crate::spec::{Change, Trust, foreign_to_us};
 use crate::write::in_place::Held;
 use crate::yaml::Node;
@@ -185,7 +185,8 @@ impl Edit<'_> {
         let budget = InputLimits::default();
         let bytes = held.read(budget.bytes as u64 + 1)?;
         let name = file.display().to_string();
-        let id = add_text(&name, bytes, sources, &budget)?;
+        let text = text_within(&name, bytes, sources, &budget)?;
+        let id = sources.add(name.as_str(), text);
         let (text, done) = edited(self.setting, edit, sources)?;
         let before = &sources.get(id).text;
         if *before == text {
@@ -221,8 +222,9 @@ fn edited(
     if text == sources.get(first).text {
         return Ok((text, done));
     }
-    let name = format!("{} (edited)", sources.get(first).name);
-    let id = sources.add(name, text.as_str());
+    let source = sources.get(first);
+    let (origin, name) = (source.origin.clone(), format!("{} (edited)", source.name));
+    let id = sources.add_from(origin, name, text.as_str());
     let after = parse_config(sources, id, &budget)?;
     edit::check_added(&before, &after, setting)?;
     Ok((text, done))

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use super::voice::say;
 use super::{work_on_this_thread, write_out};
-use crate::diagnostic::{Diagnostic, FileId, Report, Severity, Sources, code, terminal};
+use crate::diagnostic::{Diagnostic, FileId, Origin, Report, Severity, Sources, code, terminal};
 use crate::emit::{HoleValues, OutputShape};
 use crate::kube::{Id, Object};
 use crate::limits::{InputLimits, OutputLimits, RAISE};
@@ -58,7 +58,7 @@ pub fn run() -> ExitCode {
 #[must_use]
 pub fn respond(text: &str) -> (String, bool) {
     let mut run = Run::default();
-    let file = run.sources.add("<stdin>", text);
+    let file = run.sources.add_from(Origin::Stdin, "<stdin>", text);
     let list = run.parse(file);
     run.respond(list)
 }

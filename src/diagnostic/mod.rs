@@ -41,7 +41,7 @@ pub use levels::Levels;
 pub(crate) use patch_text::{may_be_of_secret, mentions_secret, unquoted};
 pub(crate) use refused::Problem;
 pub use refused::Refused;
-pub use source::{FileId, Place, Region, Source, Sources};
+pub use source::{FileId, Origin, Place, Region, Source, Sources};
 pub(crate) use userinfo::{has_userinfo, without_userinfo};
 
 /// How bad a finding is. Errors stop a run before anything is written; the others do not.

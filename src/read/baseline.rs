@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::generated::Generated;
 use super::inside::{NO_FILE, check_inside, is_device};
 use super::{add_objects, folder, is_previews, text_of};
-use crate::diagnostic::{Diagnostic, FileId, Place, Refused, Report, Sources, code};
+use crate::diagnostic::{Diagnostic, FileId, Origin, Place, Refused, Report, Sources, code};
 use crate::kube::{Object, names};
 use crate::limits::{InputLimits, too_many_bytes, too_many_nodes};
 use crate::spec::{AFFECTED_KIND, API_VERSION, KIND};
@@ -61,12 +61,14 @@ pub(crate) fn read_file(
     sources: &mut Sources,
     budget: &InputLimits,
 ) -> Result<FileId, Refused> {
-    let name =
-        if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() };
+    let (origin, name) = match path == Path::new("-") {
+        true => (Origin::Stdin, "<stdin>".to_owned()),
+        false => (Origin::File, path.display().to_string()),
+    };
     // One byte more than allowed, to notice that there is more: the text may have no end.
     let left = budget.bytes.saturating_sub(sources.bytes()) as u64;
     let most = left.saturating_add(1);
-    let read = if path == Path::new("-") {
+    let read = if origin == Origin::Stdin {
         let mut bytes = Vec::new();
         std::io::stdin().take(most).read_to_end(&mut bytes).map(|_| bytes)
     } else {
@@ -79,24 +81,24 @@ pub(crate) fn read_file(
             "check the path and its permissions",
         )
     })?;
-    add_text(&name, bytes, sources, budget)
+    let text = text_within(&name, bytes, sources, budget)?;
+    Ok(sources.add_from(origin, name, text))
 }
 
-/// Adds the bytes of a file. One byte over the limit means that there are more.
+/// Decodes the bytes of a text that is not among the others yet. One byte over the limit means that there are more.
 ///
 /// # Errors
 /// They are not UTF-8, or all texts of the run together are too large.
-pub(crate) fn add_text(
+pub(crate) fn text_within(
     name: &str,
     bytes: Vec<u8>,
-    sources: &mut Sources,
+    others: &Sources,
     budget: &InputLimits,
-) -> Result<FileId, Refused> {
-    if sources.bytes().saturating_add(bytes.len()) > budget.bytes {
+) -> Result<String, Refused> {
+    if others.bytes().saturating_add(bytes.len()) > budget.bytes {
         return Err(too_many_bytes(name, budget).into());
     }
-    let text = text_of(name, bytes)?;
-    Ok(sources.add(name, text))
+    text_of(name, bytes)
 }
 
 /// Reads a file, up to this many bytes.
@@ -106,19 +108,6 @@ pub(super) fn read_bytes(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
     file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// Adds a text that is not a file.
-pub(super) fn add(
-    name: String,
-    text: String,
-    sources: &mut Sources,
-    budget: &InputLimits,
-) -> Result<FileId, Refused> {
-    if sources.bytes() + text.len() > budget.bytes {
-        return Err(too_many_bytes(&name, budget).into());
-    }
-    Ok(sources.add(name, text))
 }
 
 /// Reads previews.yaml: exactly one document.

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::baseline::{Opened, add, read_file};
+use super::baseline::{Opened, read_file};
 use super::build::{build, name_of};
 use super::generated::Generated;
 use super::inside::{check_file, git_root};
 use super::kustomization::Reach;
-use crate::diagnostic::{Diagnostic, FileId, Refused, Report, Sources, code, stage};
+use crate::diagnostic::{Diagnostic, FileId, Origin, Refused, Report, Sources, code, stage};
 use crate::limits::InputLimits;
 
 /// The list that `render -o` keeps in the folder that it writes.
@@ -96,7 +96,7 @@ fn built(
     stage::enter(name_of(folder));
     let built = build(folder, reach, left, patience, budget);
     stage::enter("reading");
-    add(name_of(folder), built?, sources, budget)
+    Ok(sources.add_from(Origin::Build(folder.to_owned()), name_of(folder), built?))
 }
 
 fn is_left_out(path: &Path) -> bool {

@@ -16,8 +16,8 @@ mod suite_references;
 mod suites;
 
 pub(crate) use baseline::{
-    add_text, open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file,
-    read_map,
+    open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file, read_map,
+    text_within,
 };
 pub(crate) use build::{Said, run_fed as run_program};
 pub(crate) use discover::{discover, from_here, other_spelling};
