@@ -19,7 +19,7 @@ use crate::kube::{Id, Object};
 use crate::limits::{InputLimits, OutputLimits, RAISE};
 use crate::pipeline::{Compiled, Request, compile};
 use crate::read::{
-    Owner, Owners, Parted, ResourceList, mend, open_list, read_config, read_file,
+    Owner, Owners, Parted, ResourceList, adapt_references, open_list, read_config, read_file,
     read_resource_list, restored,
 };
 use crate::spec::{API_VERSION, Config, Delivery, KIND};
@@ -185,7 +185,8 @@ impl Run {
     fn expand(&mut self, list: &ResourceList, config: &Config, layout: Layout) -> Option<Items> {
         let Sorted { passing, mut input, earlier } = Sorted::of(list, config);
         let baseline = &config.previews.spec.baseline;
-        self.report.extend(mend(&mut input.users, |namespace| baseline.includes(namespace)));
+        self.report
+            .extend(adapt_references(&mut input.users, |namespace| baseline.includes(namespace)));
         let limits = OutputLimits::default();
         let request = Request { shape: OutputShape::Stream, limits, only: &[] };
         let namespace = config.previews.spec.baseline.only().unwrap_or_default();

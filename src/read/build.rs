@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use super::kustomization::Reach;
+use super::kustomization::LoadRestriction;
 use super::{build_words, text_of};
 use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::limits::{InputLimits, too_many_bytes, too_many_seconds};
@@ -41,7 +41,7 @@ pub(super) fn name_of(folder: &Path) -> String {
 /// remains of the budget's bytes and seconds.
 pub(super) fn build(
     folder: &Path,
-    reach: Reach,
+    restriction: LoadRestriction,
     left: usize,
     patience: Duration,
     budget: &InputLimits,
@@ -52,7 +52,7 @@ pub(super) fn build(
     for (program, arguments) in tries {
         let mut command = Command::new(program);
         command.args(arguments).arg(&absolute);
-        if reach == Reach::Repository {
+        if restriction == LoadRestriction::Lifted {
             command.args(["--load-restrictor", "LoadRestrictionsNone"]);
         }
         let said = match run(&mut command, left, patience) {

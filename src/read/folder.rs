@@ -12,7 +12,7 @@ use super::baseline::{Opened, read_file};
 use super::build::{build, name_of};
 use super::generated::Generated;
 use super::inside::{check_file, git_root};
-use super::kustomization::Reach;
+use super::kustomization::LoadRestriction;
 use crate::diagnostic::{Diagnostic, FileId, Origin, Refused, Report, Sources, code, stage};
 use crate::limits::InputLimits;
 
@@ -57,9 +57,9 @@ pub(super) fn read_folder(
                 walk.skip_current_dir();
                 let patience = Duration::from_secs(budget.build_seconds);
                 let patience = patience.saturating_sub(began.elapsed());
-                let reach = Reach::of(entry.path(), source_root, sources, budget);
-                reach.and_then(|reach| {
-                    let file = built(entry.path(), reach, patience, sources, budget)?;
+                let restriction = LoadRestriction::of(entry.path(), source_root, sources, budget);
+                restriction.and_then(|restriction| {
+                    let file = built(entry.path(), restriction, patience, sources, budget)?;
                     let generated = Generated::by(entry.path(), budget).into();
                     Ok(Opened { file, is_named: false, generated })
                 })
@@ -87,14 +87,14 @@ pub(super) fn read_folder(
 /// Builds a folder with kustomize.
 fn built(
     folder: &Path,
-    reach: Reach,
+    restriction: LoadRestriction,
     patience: Duration,
     sources: &mut Sources,
     budget: &InputLimits,
 ) -> Result<FileId, Refused> {
     let left = budget.bytes.saturating_sub(sources.bytes());
     stage::enter(name_of(folder));
-    let built = build(folder, reach, left, patience, budget);
+    let built = build(folder, restriction, left, patience, budget);
     stage::enter("reading");
     Ok(sources.add_from(Origin::Build(folder.to_owned()), name_of(folder), built?))
 }

@@ -16,17 +16,18 @@ use super::text_of;
 use crate::diagnostic::{Diagnostic, Place, Problem, Refused, Sources, code};
 use crate::limits::{InputLimits, too_many_bytes};
 
-/// What kustomize may read.
+/// Which files kustomize may read: its `--load-restrictor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// What is below the folder of each kustomization: kustomize's own rule.
+pub(super) enum LoadRestriction {
+    /// Those below the folder of each kustomization: what kustomize does by itself.
     OwnFolders,
-    /// Everything that the kustomizations name, all of which is in the repository.
-    Repository,
+    /// All that the kustomizations name, which are in the repository: `LoadRestrictionsNone`.
+    Lifted,
 }
 
-impl Reach {
-    /// What the build of a folder has to read. Without Git, the folder of previews.yaml counts as the repository.
+impl LoadRestriction {
+    /// The restriction under which a folder can be built. Without Git, the folder of previews.yaml counts as the
+    /// repository.
     ///
     /// # Errors
     /// Each file outside of the repository.
@@ -39,11 +40,11 @@ impl Reach {
         let Some(survey) = Survey::of(folder, source_root, sources, budget) else {
             return Ok(Self::OwnFolders);
         };
-        let reach = match survey.is_beside && survey.is_clear && survey.has_repository {
-            true => Self::Repository,
+        let restriction = match survey.is_beside && survey.is_clear && survey.has_repository {
+            true => Self::Lifted,
             false => Self::OwnFolders,
         };
-        Refused::unless_none(survey.findings, reach)
+        Refused::unless_none(survey.findings, restriction)
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) use inside::{check_inside, git_root, is_carried, is_inside};
 pub(crate) use kustomization::built_upon;
 pub use previous::Parted;
 pub(crate) use previous::{Owner, Owners, is_of_namesake, restored, set_aside};
-pub(crate) use renamed::mend;
+pub(crate) use renamed::adapt_references;
 pub(crate) use resource_list::{ResourceList, read_resource_list};
 pub(crate) use suite_references::check_references;
 pub(crate) use suites::{check_gate, read_suites, source_root};
