@@ -182,10 +182,10 @@ impl Edit<'_> {
         sources: &mut Sources,
     ) -> Result<ExitCode, Refused> {
         let mut held = Held::open(file).map_err(|refused| with_spelling(refused, file))?;
-        let budget = InputLimits::default();
-        let bytes = held.read(budget.bytes as u64 + 1)?;
+        let limits = InputLimits::default();
+        let bytes = held.read(limits.bytes as u64 + 1)?;
         let name = file.display().to_string();
-        let text = text_within(&name, bytes, sources, &budget)?;
+        let text = text_within(&name, bytes, sources, &limits)?;
         let id = sources.add(name.as_str(), text);
         let (text, done) = edited(self.setting, edit, sources)?;
         let before = &sources.get(id).text;
@@ -212,9 +212,9 @@ fn edited(
     edit: impl FnOnce(&Sources, &Node) -> Edited,
     sources: &mut Sources,
 ) -> Result<(String, String), Refused> {
-    let budget = InputLimits::default();
+    let limits = InputLimits::default();
     let first = FileId::default();
-    let before = parse_config(sources, first, &budget)?;
+    let before = parse_config(sources, first, &limits)?;
     if let Some(error) = foreign_to_us(&before) {
         return Err(error.into());
     }
@@ -225,7 +225,7 @@ fn edited(
     let source = sources.get(first);
     let (origin, name) = (source.origin.clone(), format!("{} (edited)", source.name));
     let id = sources.add_from(origin, name, text.as_str());
-    let after = parse_config(sources, id, &budget)?;
+    let after = parse_config(sources, id, &limits)?;
     edit::check_added(&before, &after, setting)?;
     Ok((text, done))
 }

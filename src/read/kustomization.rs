@@ -35,9 +35,9 @@ impl LoadRestriction {
         folder: &Path,
         source_root: &Path,
         sources: &mut Sources,
-        budget: &InputLimits,
+        limits: &InputLimits,
     ) -> Result<Self, Refused> {
-        let Some(survey) = Survey::of(folder, source_root, sources, budget) else {
+        let Some(survey) = Survey::of(folder, source_root, sources, limits) else {
             return Ok(Self::OwnFolders);
         };
         let restriction = match survey.is_beside && survey.is_clear && survey.has_repository {
@@ -50,8 +50,8 @@ impl LoadRestriction {
 
 /// The folders whose kustomizations a folder builds upon, links followed: its bases and components.
 pub(crate) fn built_upon(folder: &Path, source_root: &Path) -> BTreeSet<PathBuf> {
-    let (mut sources, budget) = (Sources::default(), InputLimits::default());
-    let survey = Survey::of(folder, source_root, &mut sources, &budget);
+    let (mut sources, limits) = (Sources::default(), InputLimits::default());
+    let survey = Survey::of(folder, source_root, &mut sources, &limits);
     let mut seen = survey.map(|survey| survey.seen).unwrap_or_default();
     if let Ok(itself) = real(folder) {
         seen.remove(&itself);
@@ -73,7 +73,7 @@ struct Survey<'s> {
     /// The repository, or the whole machine: what Git keeps is not read there either.
     repository: PathBuf,
     has_repository: bool,
-    budget: &'s InputLimits,
+    limits: &'s InputLimits,
     /// Bytes that may still be read.
     left: usize,
     /// Folders still to be read, with all links resolved.
@@ -103,14 +103,14 @@ impl<'s> Survey<'s> {
         folder: &Path,
         source_root: &Path,
         sources: &'s mut Sources,
-        budget: &'s InputLimits,
+        limits: &'s InputLimits,
     ) -> Option<Self> {
         let (repository, folder) = (repository_of(folder, source_root), real(folder).ok()?);
-        let left = budget.bytes.saturating_sub(sources.bytes());
+        let left = limits.bytes.saturating_sub(sources.bytes());
         let mut survey = Survey {
             has_repository: repository.is_some(),
             repository: repository.unwrap_or_else(|| PathBuf::from("/")),
-            budget,
+            limits,
             left,
             waiting: vec![folder],
             seen: BTreeSet::new(),
@@ -137,7 +137,7 @@ impl<'s> Survey<'s> {
             return;
         };
         let file = File { folder, path, text: &text };
-        let found = References::of_kustomization(&text, self.budget);
+        let found = References::of_kustomization(&text, self.limits);
         self.take(&file, found);
     }
 
@@ -154,7 +154,7 @@ impl<'s> Survey<'s> {
         };
         let shown = from_here(path).display().to_string();
         let Some(left) = self.left.checked_sub(bytes.len()) else {
-            self.findings.push(too_many_bytes(&shown, self.budget));
+            self.findings.push(too_many_bytes(&shown, self.limits));
             return None;
         };
         self.left = left;
@@ -198,7 +198,7 @@ impl<'s> Survey<'s> {
         if path.is_file() {
             if let Some(text) = self.read(path, runner.folder) {
                 let file = File { folder: runner.folder, path: path.to_owned(), text: &text };
-                let found = References::of_plugins(&text, self.budget);
+                let found = References::of_plugins(&text, self.limits);
                 self.take(&file, found);
             }
         } else if let Some(list) = kustomization_of(path) {
@@ -212,7 +212,7 @@ impl<'s> Survey<'s> {
             return;
         };
         let file = File { folder, path: list, text: &text };
-        let found = References::of_kustomization(&text, self.budget);
+        let found = References::of_kustomization(&text, self.limits);
         self.is_clear &= found.is_clear();
         if let Some(place) = found.more {
             let message =

@@ -16,7 +16,7 @@ use crate::spec::Config;
 pub(crate) fn check_references(
     config: &Config,
     files: &BTreeMap<String, Vec<u8>>,
-    budget: &InputLimits,
+    limits: &InputLimits,
     report: &mut Report,
 ) {
     for (index, suite) in config.previews.spec.tests.iter().enumerate() {
@@ -27,9 +27,9 @@ pub(crate) fn check_references(
         let files = ordered(files);
         let lists = files.iter().filter(|(path, _)| folder_of(path).is_some());
         let lists = lists.map(|(path, content)| {
-            (*path, read(content, |text| References::of_kustomization(text, budget)))
+            (*path, read(content, |text| References::of_kustomization(text, limits)))
         });
-        let all = Files { lists: ordered(lists), files: &files, budget };
+        let all = Files { lists: ordered(lists), files: &files, limits };
         let built = all.built();
         let mut seen = BTreeSet::new();
         for (path, list) in &all.lists {
@@ -74,7 +74,7 @@ struct Files<'f> {
     files: &'f BTreeMap<&'f str, &'f [u8]>,
     /// Its kustomizations, by their paths.
     lists: BTreeMap<&'f str, References>,
-    budget: &'f InputLimits,
+    limits: &'f InputLimits,
 }
 
 impl<'f> Files<'f> {
@@ -130,7 +130,7 @@ impl<'f> Files<'f> {
                 break;
             }
             if let Some((file, content)) = self.files.get_key_value(path.as_str()) {
-                let found = read(content, |text| References::of_plugins(text, self.budget));
+                let found = read(content, |text| References::of_plugins(text, self.limits));
                 plugins.push((*file, found));
             }
             let listed = self.named_in(&path).filter(|named| named.kind == Kind::Resource);

@@ -155,9 +155,9 @@ pub(super) fn fault(folder: &Path, namespace: &str) -> Option<String> {
 /// The objects of a folder, and the findings of reading it.
 fn read(folder: &Path) -> (Vec<Object>, Sources, Report) {
     let (mut sources, mut report) = (Sources::default(), Report::default());
-    let budget = InputLimits::default();
-    let files = open_baseline(&[folder], folder, &mut sources, &budget, &mut report);
-    let objects = parse_baseline(&sources, &files, &budget, &mut report);
+    let limits = InputLimits::default();
+    let files = open_baseline(&[folder], folder, &mut sources, &limits, &mut report);
+    let objects = parse_baseline(&sources, &files, &limits, &mut report);
     (objects, sources, report)
 }
 
