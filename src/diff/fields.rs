@@ -50,7 +50,7 @@ impl Hidden {
         if has_data || makes_secrets(&object.id) { Self::Some } else { Self::None }
     }
 
-    /// The same for the value of a key at a path.
+    /// What is hidden of the value of a key.
     fn behind(self, path: &str, key: &str) -> Self {
         let is_data = path.is_empty() && key == "data";
         if self == Self::Some && (is_data || may_be_secret(key)) { Self::All } else { self }

@@ -98,7 +98,7 @@ pub(crate) fn run(
     run_fed(command, Stdio::null(), most, patience)
 }
 
-/// The same, with an input on stdin.
+/// Runs a program as [`run`] does, with an input on stdin.
 pub(crate) fn run_fed(
     command: &mut Command,
     stdin: Stdio,

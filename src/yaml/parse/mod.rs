@@ -30,7 +30,7 @@ pub fn parse_documents(
     parse_counted(sources, file, limits).0
 }
 
-/// The same, with the number of nodes that were read.
+/// Reads every document, and counts the nodes.
 pub(crate) fn parse_counted(
     sources: &Sources,
     file: FileId,
