@@ -84,6 +84,8 @@ pub struct Diagnostic {
     pub help: String,
     /// Path of the field in its document (`spec.previews[2].name`), where there is one.
     pub field: Option<String>,
+    /// The flag of the limit of input that is exceeded, if one is.
+    pub(crate) exceeded: Option<&'static str>,
     /// The same message at another place has the same cause: only the first place is reported.
     pub once: bool,
     /// A warning or note that the user turned into an error.
@@ -102,6 +104,7 @@ impl Diagnostic {
             related: Vec::new(),
             help: help.into(),
             field: None,
+            exceeded: None,
             once: false,
             denied: false,
         }

@@ -391,7 +391,7 @@ impl Builder {
         place: Place,
         problem: &str,
         limit: usize,
-        flag: &str,
+        flag: &'static str,
     ) -> Result<(), Stop> {
         self.errors.push(over_limit(place, problem, limit, flag));
         Err(Stop)
