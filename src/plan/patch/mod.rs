@@ -256,6 +256,7 @@ impl<'a> Patch<'a> {
         // The patch consumes the object, and its identity with it.
         let texts = identity(object).texts().map(SmolStr::from);
         let before = Identity::of(texts.each_ref().map(SmolStr::as_str));
+        let notes = names::notes(object);
         let original = std::mem::take(object);
         let patched = match &self.parsed {
             Parsed::Strategic(documents) => merge::apply(original, &documents[part]),
@@ -271,6 +272,13 @@ impl<'a> Patch<'a> {
                 format!("changes {field} of {before} from `{from}` to `{to}`"),
                 "leave apiVersion, kind, metadata.name and metadata.namespace as they are: a copy \
                  is known by them",
+            ));
+        }
+        if names::notes(object) != notes {
+            return Err(Problem::new(
+                format!("changes annotations of {before} in which kustomize notes its names"),
+                "leave annotations of internal.config.kubernetes.io out of the patch: a build would \
+                 give the copy another name",
             ));
         }
         Ok(())
