@@ -80,14 +80,18 @@ impl<'a> Plan<'a> {
 
     /// The names in a preview that lead to services of the baseline.
     pub fn aliases(&self, env: &Environment<'a>) -> impl Iterator<Item = Alias<'a>> {
-        // In ambient mode copies search the baseline's domain.
-        let all = self.config.previews.spec.dependencies == Dependencies::All
-            && self.catalog.mesh != Mesh::Ambient;
+        let all = has_all_aliases(self.config, self.catalog);
         let services = self.catalog.services().filter(move |_| all);
         let near = services.filter(|one| env.find_room(&one.object.id.namespace).is_some());
         let unaffected = near.filter(|service| !env.affected.contains(&service.id()));
         unaffected.map(Alias::Service).chain(env.aliases.iter().copied())
     }
+}
+
+/// Whether a preview has an alias for every service of the baseline that it does not affect. In ambient mode it needs
+/// none: copies search the baseline's domain.
+fn has_all_aliases(config: &Config, catalog: &Catalog<'_>) -> bool {
+    config.previews.spec.dependencies == Dependencies::All && catalog.mesh != Mesh::Ambient
 }
 
 /// Reports if all previews together have more aliases than `spec.limits.aliases`.
@@ -97,8 +101,7 @@ fn check_aliases(
     environments: &[Environment<'_>],
     report: &mut Report,
 ) {
-    let spec = &config.previews.spec;
-    if spec.dependencies != Dependencies::All || catalog.mesh == Mesh::Ambient {
+    if !has_all_aliases(config, catalog) {
         return;
     }
     let mut services: BTreeMap<&str, usize> = BTreeMap::new();
@@ -110,7 +113,7 @@ fn check_aliases(
         near.sum::<usize>() - env.affected.len() + env.aliases.len()
     };
     let count: usize = environments.iter().map(of_one).sum();
-    let limit = spec.limits.aliases;
+    let limit = config.previews.spec.limits.aliases;
     if count > limit as usize {
         report.push(config.finding(
             &code::ALIAS_LIMIT,
