@@ -2,7 +2,7 @@
 //! `allowedRoutes`.
 //! See <https://gateway-api.sigs.k8s.io/reference/spec/#allowedroutes>.
 
-use super::gateway_api::Ignored;
+use super::Ignored;
 use crate::kube::meta::{NAMESPACE_NAME, asks_for_substitution};
 use crate::kube::{Object, gateway};
 use crate::model::{Catalog, selector};

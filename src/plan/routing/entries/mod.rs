@@ -35,7 +35,7 @@ pub(crate) use host_links::{CorsOrigin, RedirectTarget};
 pub(super) use limits::{full_for_clone, full_for_strip};
 use routes::EntryRoutes;
 pub(super) use routes::{has_gateway_rule, is_dropped_way_in, leads_to_service};
-use ways::Finder;
+use ways::WayFinder;
 
 /// The ways in from outside.
 #[derive(Debug, Default)]
@@ -176,7 +176,7 @@ pub(super) fn plan<'a>(
     if planned.size > most {
         return planned;
     }
-    let finder = Finder {
+    let finder = WayFinder {
         key: &config.previews.spec.routing.key,
         gateways: &gateways,
         routes: &routes,

@@ -7,7 +7,7 @@ use crate::kube::Object;
 use crate::kube::istio::{EXPORT_ANNOTATION, GROUP};
 use crate::model::ServiceName;
 use crate::model::route::Route;
-use crate::model::route::istio::Visibility;
+use crate::model::route::istio::visibility;
 use crate::yaml::Node;
 
 /// How many objects a finding names; the others are counted.
@@ -62,7 +62,7 @@ impl RouteIndex<'_, '_> {
         }
         if object.is(GROUP, "ServiceEntry") {
             let node = object.node.at(&["spec", "exportTo"]);
-            return node.filter(|_| Visibility::of(object).is_private(home));
+            return node.filter(|_| visibility(object).is_private(home));
         }
         let name = home.service(&object.id.name, &object.id.namespace);
         let service = name.filter(|_| object.is("", "Service"));
