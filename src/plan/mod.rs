@@ -1,7 +1,29 @@
 //! Decides what each preview copies and why, which hosts need an alias, and which routing rules are derived.
 //!
 //! In go the [`Catalog`] of the baseline and the configuration, out comes a [`Plan`]. It holds no objects of our own,
-//! and the stages behind this one decide nothing.
+//! and the stages behind this one decide nothing. Some modules decide what is in the plan. The others only look at it,
+//! or at what it is made of, and report:
+//!
+//! | modules that decide | what |
+//! |---|---|
+//! | `closure`, `environment` | what a preview copies, for which services, and into which namespaces |
+//! | `requirements`, with `access`, `bound`, `monitors`, `secrets`, `sidecars` | what a copy needs besides itself |
+//! | `hosts` | which hosts copies call, and so which aliases they need |
+//! | `changes`, `patch` | how a copy differs from its original |
+//! | `policies` | what becomes of policies |
+//! | `routing` | which rules are derived for which preview |
+//!
+//! | modules that report | about |
+//! |---|---|
+//! | `judge`, `quota` | what a patch may not do, and what a quota would refuse |
+//! | `lacks`, `storage`, `unsubstituted` | what copies need and cannot have |
+//! | `access_check`, `accounts`, `bound`, `forks` | who may call or read what, in previews and because of them |
+//! | `membership`, with `injection` and `callers` | pods that the mesh does not reach |
+//! | `peers`, `propagation`, `service_links` | calls that leave a preview or lose the key |
+//! | `shared` | what a copy shares with its original |
+//!
+//! `bound` does both. `few`, `naming` and `originals` help both, and `treatment` makes tables of the guide from lists that
+//! are used here.
 
 mod access;
 mod access_check;
