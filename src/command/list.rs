@@ -16,7 +16,7 @@ use crate::diagnostic::{Diagnostic, Levels, Report, code, nearest, without_useri
 use crate::emit::OutputShape;
 use crate::ordered::ordered;
 use crate::pipeline::{Request, compile};
-use crate::spec::{Change, Config, Link, Preview, ServiceChange, time};
+use crate::spec::{Change, Config, Link, Preview, ServiceChange, Trust, time};
 
 /// What the baseline adds to a preview.
 struct Made {
@@ -233,7 +233,8 @@ fn in_full(config: &Config, preview: &Preview, known: &Known) -> String {
         let Change { repository, number, commit, .. } = change;
         let age = known.since(change).map(|since| format!(", {} old", known.age(since)));
         let age = age.unwrap_or_default();
-        lines.push(("change", format!("{repository}#{number} at {commit}{age}")));
+        let from = if change.trust == Trust::Fork { ", from a fork" } else { "" };
+        lines.push(("change", format!("{repository}#{number} at {commit}{age}{from}")));
     }
     for service in &preview.services {
         lines.push(("service", service_name(service)));
@@ -292,6 +293,7 @@ fn as_json(config: &Config, preview: &Preview, known: &Known) -> Value {
             "repository": repository,
             "number": number,
             "commit": commit,
+            "trust": change.trust,
             "updated": text(time(&change.updated)),
             "committed": text(known.committed(change)),
         })

@@ -155,6 +155,7 @@ impl Open {
                 _ if !repository.contains("://") => return Err(no_pull(index)),
                 Some(Err(_)) => return Err(no_pull(index)),
                 Some(Ok(number)) => drop(open.pulls.insert((known_by(repository), number))),
+                None if is_page_of_pull(repository) => return Err(no_pull(index)),
                 None => {}
             }
             open.repositories.insert(known_by(repository));
@@ -178,6 +179,14 @@ impl Open {
         };
         !changes.is_empty() && changes.iter().all(is_closed)
     }
+}
+
+/// Whether a URL is that of a pull request and not of a repository: `https://github.com/shop/shop/pull/42`.
+fn is_page_of_pull(url: &str) -> bool {
+    const BEFORE_NUMBER: [&str; 4] = ["pull", "pulls", "merge_requests", "pull-requests"];
+    let mut parts = url.trim_end_matches('/').rsplit('/');
+    let (number, before) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    BEFORE_NUMBER.contains(&before) && number.parse::<u64>().is_ok()
 }
 
 fn no_pull(index: usize) -> String {

@@ -95,8 +95,13 @@ pub(super) fn missing(plan: &Plan<'_>, home: &str, follows: Option<&str>) -> Dia
     if let Some(follows) = follows {
         message += &format!(": {follows}");
     }
-    let help = "pass it with --baseline: previews get its labels and annotations";
-    let field = plan.config.previews.spec.baseline.field();
+    let baseline = &plan.config.previews.spec.baseline;
+    let where_to = match baseline.path.as_str() {
+        "" => "pass it with --baseline",
+        _ => "add it to what spec.baseline.path names, in place of which --baseline would be read",
+    };
+    let help = format!("{where_to}: previews get its labels and annotations");
+    let field = baseline.field();
     plan.config.finding(&code::NAMESPACE_MISSING, field, message, help)
 }
 

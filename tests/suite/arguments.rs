@@ -102,8 +102,10 @@ fn previews_say_where_the_baseline_is() {
         words(shop.run("check")).contains("--baseline, or once and for all in spec.baseline.path")
     );
     let config = |path: &str| config("cart:2").replace("shop}", &format!("shop, path: {path}}}"));
+    assert!(words(shop.run("check -b apps")).contains("pass it with --baseline: previews get"));
     shop.write("previews.yaml", &config("./apps"));
-    shop.run("check").ok();
+    let checked = words(shop.run("check"));
+    assert!(checked.contains("add it to what spec.baseline.path names"), "{checked}");
     shop.run_in("apps", "check").ok();
     assert_eq!(shop.run("render").ok(), shop.run("render -b apps/baseline.yaml").ok());
     // Flags come first.
@@ -392,7 +394,7 @@ fn previews_are_as_old_as_the_file_says_or_else_as_their_commit() {
              number: 1, commit: \"{commit}\"{more}}}]\n"
         )
     };
-    let said = ", updated: \"2023-11-14T23:13:20+01:00\"";
+    let said = ", updated: \"2023-11-14T23:13:20+01:00\", trust: fork";
     let unknown = preview("pr-4", "").replace(&commit, &"a".repeat(40));
     let previews = preview("pr-2", "") + &preview("pr-3", said) + &unknown;
     shop.write("previews.yaml", &(config("cart:2") + &previews));
@@ -407,12 +409,16 @@ fn previews_are_as_old_as_the_file_says_or_else_as_their_commit() {
     // A clock that is behind.
     assert_eq!(ages("2020-01-01T00:00:00Z"), ["-", "0s", "0s", "-"]);
     let shown = shop.run("show pr-3 --now 2023-11-15T01:00:00Z").ok();
-    assert!(shown.contains(&format!("https://x.org/a#1 at {commit}, 2h old\n")), "{shown}");
+    assert!(
+        shown.contains(&format!("https://x.org/a#1 at {commit}, 2h old, from a fork\n")),
+        "{shown}"
+    );
     let shown = shop.run("show pr-3 --format json").ok();
     let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
     let times = serde_json::json!(["2023-11-14T22:13:20Z", "2023-11-14T22:13:20Z"]);
     let change = &shown["changes"][0];
     assert_eq!(serde_json::json!([change["updated"], change["committed"]]), times);
+    assert_eq!(change["trust"], "fork");
 }
 
 #[test]

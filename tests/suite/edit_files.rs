@@ -125,9 +125,15 @@ fn a_list_of_open_pull_requests_is_read_like_any_other_file() {
         let said = at(folder.path(), &["prune", "--open", list]).failed();
         assert!(said.contains(words) && !said.contains("root:"), "{list}: {said}");
     }
-    let mut prune = Command::new(ANABRANCH);
-    prune.args(["prune", "--open", "-"]).current_dir(folder.path());
-    run(&mut prune, "https://github.com/shop/shop\n").ok();
+    let prune = |list: &str| {
+        let mut prune = Command::new(ANABRANCH);
+        run(prune.args(["prune", "--open", "-"]).current_dir(folder.path()), list)
+    };
+    prune("https://github.com/shop/shop\n").ok();
+    // A page read as a repository would leave its pull request out, and remove the preview.
+    let said =
+        prune("https://github.com/shop/shop#41\nhttps://github.com/shop/shop/pull/42\n").failed();
+    assert!(said.contains("line 2 is neither REPOSITORY#NUMBER nor the URL"), "{said}");
     let both = at(folder.path(), &["prune", "--open", "-", "--file", "-"]);
     assert_eq!(both.code, Some(2), "{}", both.stderr);
     assert!(both.stderr.contains("there is one stdin"), "{}", both.stderr);
