@@ -36,6 +36,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 pub use code::Code;
+pub(crate) use hidden::contains_ignoring_case;
 use levels::Level;
 pub use levels::Levels;
 pub(crate) use patch_text::{may_be_of_secret, mentions_secret, unquoted};
