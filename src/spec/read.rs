@@ -53,13 +53,19 @@ impl Config {
         &self.previews.metadata.name
     }
 
-    /// The entry of `spec.services` for a service, if there is one.
+    /// The item of `spec.services` for a service, if there is one.
     #[must_use]
     pub fn facts(&self, service: &str, namespace: &str) -> Option<&ServiceFacts> {
         let all = self.facts.get(service)?.iter().map(|&index| &self.previews.spec.services[index]);
         // Two are an error; until it is reported, the first counts.
         let mut all = all.filter(|one| one.namespace.is_empty() || one.namespace == namespace);
         all.next()
+    }
+
+    /// Whether `spec.services` says that calls from outside a preview keep going to the baseline's copy of a service.
+    #[must_use]
+    pub(crate) fn is_unrouted(&self, service: &str, namespace: &str) -> bool {
+        self.facts(service, namespace).is_some_and(|facts| facts.unrouted)
     }
 
     /// A field below `spec.flux` that only Flux interprets, as a tree; `None` if it is empty.
