@@ -1,8 +1,9 @@
 //! Refuses previews of forks that would get Secrets of the baseline: their code is not trusted.
 //!
-//! Pods can read copied Secrets, and what copied ExternalSecrets and SecretProviderClasses fetch. Credentials to pull
-//! images are let through if no pod reads them: only the kubelet gets them.
+//! Pods can read copied Secrets, what copied ExternalSecrets and SecretProviderClasses fetch, and what an injector puts
+//! into them. Credentials to pull images are let through if no pod reads them: only the kubelet gets them.
 
+mod injected;
 mod suites;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,11 +23,17 @@ const SHOWN: usize = 5;
 /// Objects that give the code of forks a Secret, by number, with the previews concerned.
 type Reached<'a, 'p> = BTreeMap<usize, (&'a Object, Vec<&'p str>)>;
 
-/// Reports each Secret once, however many previews would get it.
+/// Reports each Secret, and whatever else gives one, once, however many previews would get it.
 pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
+    let mut forks = plan.environments.iter().filter(|env| env.preview.fork().is_some()).peekable();
+    if forks.peek().is_none() {
+        return;
+    }
     let substitutes = substitutes_secrets(plan);
-    let (mut secrets, mut texts) = (Reached::new(), Reached::new());
-    for env in plan.environments.iter().filter(|env| env.preview.fork().is_some()) {
+    let (mut secrets, mut texts, mut filled) = (Reached::new(), Reached::new(), Reached::new());
+    // Forks change nothing but images, so what an injector fills is the same in every copy.
+    let mut parts = BTreeMap::new();
+    for env in forks {
         let read = read_by_pods(env);
         for copy in &env.copies {
             let object = copy.original;
@@ -35,10 +42,19 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
             } else if substitutes && has_substitutes(&object.node) {
                 add(&mut texts, object, env.name);
             }
+            let parts = parts.entry(object.number).or_insert_with(|| injected::parts(object));
+            if !parts.is_empty() {
+                add(&mut filled, object, env.name);
+            }
         }
     }
     report.extend(secrets.into_values().map(|(object, previews)| of_secret(object, &previews)));
     report.extend(texts.into_values().map(|(object, previews)| of_text(object, &previews)));
+    report.extend(
+        filled.into_iter().map(|(number, (object, previews))| {
+            injected::finding(object, &parts[&number], &previews)
+        }),
+    );
 }
 
 fn add<'a, 'p>(reached: &mut Reached<'a, 'p>, object: &'a Object, preview: &'p str) {
@@ -57,9 +73,8 @@ fn is_for_pulling(object: &Object, read: &BTreeSet<String>) -> bool {
     let of_external: &[&str] = &["spec", "target", "template", "type"];
     let path = if object.is("", "Secret") { &["type"] } else { of_external };
     let kind = object.node.text_at(path).unwrap_or_default();
-    let name = object.node.text_at(&["spec", "target", "name"]).unwrap_or(&object.id.name);
     matches!(kind, "kubernetes.io/dockerconfigjson" | "kubernetes.io/dockercfg")
-        && !read.contains(name)
+        && !read.contains(object.node.text_at(&["spec", "target", "name"]).unwrap_or(&object.id.name))
 }
 
 /// The names of Secrets that pods of a preview mount or have in variables.

@@ -1,4 +1,4 @@
-//! Values of variables that an injector replaces by a secret when the container starts.
+//! What injectors turn into secrets when a container starts: values of variables, and annotations of pods.
 
 /// What values begin with that an injector replaces by a secret:
 /// - [Bank-Vaults](https://bank-vaults.dev/docs/mutating-webhook/configuration/), whose
@@ -27,10 +27,45 @@ const PREFIXES: &[&str] = &[
 /// [akv2k8s](https://akv2k8s.io/tutorials/env-injection/) looks for its word anywhere.
 const PARTS: &[&str] = &["${vault:", "${>>vault:", "${bao:", "${>>bao:", "@azurekeyvault"];
 
+/// Annotations that make an injector put secrets into a pod, unless their values say no. `*` at the end stands for any
+/// text.
+const ANNOTATIONS: &[&str] = &[
+    "akeyless/enabled",
+    "aws.secret.manager/enabled",
+    "conjur.org/conjur-secrets*",
+    "conjur.org/inject",
+    "openbao.openbao.org/agent-inject",
+    "operator.1password.io/inject",
+    "org.infisical.com/inject",
+    "secrethub.io/mutate",
+    "secrets-webhook.security.bank-vaults.io/vault-agent-configmap",
+    "secrets-webhook.security.bank-vaults.io/vault-ct-configmap",
+    "secrets-webhook.security.bank-vaults.io/vault-from-path",
+    "sidecar-injector.cyberark.com/inject",
+    "vault.hashicorp.com/agent-inject",
+    "vault.opstree.secret.manager/enabled",
+    "vault.security.banzaicloud.io/vault-agent-configmap",
+    "vault.security.banzaicloud.io/vault-ct-configmap",
+    "vault.security.banzaicloud.io/vault-env-from-path",
+    "vault.security.banzaicloud.io/vault-from-path",
+];
+
+/// Values by which such an annotation says no.
+const OFF: &[&str] = &["", "0", "f", "false", "n", "no", "off"];
+
 /// The text by which an injector knows that it has to replace a value, or a part of it.
 pub(in crate::plan) fn replaced(value: &str) -> Option<&'static str> {
     let begins = PREFIXES.iter().find(|prefix| value.starts_with(**prefix));
     begins.or_else(|| PARTS.iter().find(|part| value.contains(**part))).copied()
+}
+
+/// Whether an annotation of a pod makes an injector put secrets into it.
+pub(in crate::plan) fn puts_secrets(key: &str, value: &str) -> bool {
+    let is_it = |known: &&str| match known.strip_suffix('*') {
+        Some(begin) => key.starts_with(begin),
+        None => key == *known,
+    };
+    ANNOTATIONS.iter().any(is_it) && !OFF.iter().any(|off| value.trim().eq_ignore_ascii_case(off))
 }
 
 #[cfg(test)]
@@ -72,5 +107,23 @@ mod tests {
         ] {
             assert_eq!(replaced(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn annotations_that_put_secrets_into_pods_are_told_from_others() {
+        for (key, value) in [
+            ("akeyless/enabled", "true"),
+            ("conjur.org/conjur-secrets.database", "- prod/db"),
+            ("operator.1password.io/inject", "cart"),
+            ("vault.hashicorp.com/agent-inject", "1"),
+            ("vault.security.banzaicloud.io/vault-env-from-path", "secret/data/prod"),
+        ] {
+            assert!(puts_secrets(key, value), "{key}");
+            assert!(!puts_secrets(key, "False"), "{key}");
+            assert!(super::super::annotations::is_read(key, &[value]), "{key}");
+        }
+        assert!(!puts_secrets("vault.hashicorp.com/agent-inject", ""));
+        assert!(!puts_secrets("sidecar.istio.io/inject", "true"));
+        assert!(!puts_secrets("example.com/akeyless/enabled", "true"));
     }
 }
