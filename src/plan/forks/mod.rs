@@ -1,9 +1,11 @@
 //! Refuses previews of forks that would get Secrets of the baseline: their code is not trusted.
 //!
 //! Pods can read copied Secrets, what copied ExternalSecrets and SecretProviderClasses fetch, and what an injector puts
-//! into them. Credentials to pull images are let through if no pod reads them: only the kubelet gets them.
+//! into them. Credentials to pull images are let through if no pod reads them, and no account of the preview can: only
+//! the kubelet gets them.
 
 mod injected;
+mod rights;
 mod suites;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use suites::check_suites;
 
 use super::Plan;
-use super::environment::Environment;
+use super::environment::{Copied, Environment};
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::Object;
 use crate::kube::meta::has_substitutes;
@@ -31,14 +33,19 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
     }
     let substitutes = substitutes_secrets(plan);
     let (mut secrets, mut texts, mut filled) = (Reached::new(), Reached::new(), Reached::new());
+    let mut rights = rights::Rights::new(plan.catalog);
     // Forks change nothing but images, so what an injector fills is the same in every copy.
     let mut parts = BTreeMap::new();
     for env in forks {
         let read = read_by_pods(env);
+        let mut pulling: Vec<&Copied<'_>> = Vec::new();
         for copy in &env.copies {
             let object = copy.original;
-            if gives_secret(object) && !is_for_pulling(object, &read) {
-                add(&mut secrets, object, env.name);
+            if gives_secret(object) {
+                match is_for_pulling(object, &read) {
+                    true => pulling.push(copy),
+                    false => add(&mut secrets, object, env.name),
+                }
             } else if substitutes && has_substitutes(&object.node) {
                 add(&mut texts, object, env.name);
             }
@@ -47,6 +54,7 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
                 add(&mut filled, object, env.name);
             }
         }
+        rights.add(env, &pulling);
     }
     report.extend(secrets.into_values().map(|(object, previews)| of_secret(object, &previews)));
     report.extend(texts.into_values().map(|(object, previews)| of_text(object, &previews)));
@@ -55,6 +63,7 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
             injected::finding(object, &parts[&number], &previews)
         }),
     );
+    rights.report(report);
 }
 
 fn add<'a, 'p>(reached: &mut Reached<'a, 'p>, object: &'a Object, preview: &'p str) {
@@ -74,7 +83,12 @@ fn is_for_pulling(object: &Object, read: &BTreeSet<String>) -> bool {
     let path = if object.is("", "Secret") { &["type"] } else { of_external };
     let kind = object.node.text_at(path).unwrap_or_default();
     matches!(kind, "kubernetes.io/dockerconfigjson" | "kubernetes.io/dockercfg")
-        && !read.contains(object.node.text_at(&["spec", "target", "name"]).unwrap_or(&object.id.name))
+        && !read.contains(secret_name(object))
+}
+
+/// The name of a Secret, or of the one that an ExternalSecret makes.
+fn secret_name(object: &Object) -> &str {
+    object.node.text_at(&["spec", "target", "name"]).unwrap_or(&object.id.name)
 }
 
 /// The names of Secrets that pods of a preview mount or have in variables.
