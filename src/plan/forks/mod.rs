@@ -70,10 +70,16 @@ fn add<'a, 'p>(reached: &mut Reached<'a, 'p>, object: &'a Object, preview: &'p s
     reached.entry(object.number).or_insert_with(|| (object, Vec::new())).1.push(preview);
 }
 
-/// Whether an object is a Secret, or makes its controller create or mount one.
+/// Whether an object is a Secret, makes its controller create or mount one, or is a store from which Dapr's sidecar
+/// [answers](https://docs.dapr.io/developing-applications/building-blocks/secrets/secrets-overview/) with any of them.
 fn gives_secret(object: &Object) -> bool {
+    let is_store = || {
+        let of = object.node.text_at(&["spec", "type"]);
+        of.is_some_and(|of| of.starts_with("secretstores."))
+    };
     object.is("", "Secret")
         || matches!(object.id.kind.as_str(), "ExternalSecret" | "SecretProviderClass")
+        || object.is("dapr.io", "Component") && is_store()
 }
 
 /// Whether an object gives only credentials for registries, which no pod reads.
@@ -117,8 +123,16 @@ fn substitutes_secrets(plan: &Plan<'_>) -> bool {
 
 fn of_secret(object: &Object, previews: &[&str]) -> Diagnostic {
     let message = format!("code of a fork would get {}: in {}", object.id, shown(previews));
-    let help = "let something else make it in every preview, with values that anybody may know, and list it under \
-                spec.external.secrets; or review the code and push it to the repository itself";
+    let help = match object.is("dapr.io", "Component") {
+        true => {
+            "list the apps that need it in `scopes` of the Component, without those of forks; or review the code and \
+                 push it to the repository itself"
+        }
+        false => {
+            "let something else make it in every preview, with values that anybody may know, and list it under \
+                  spec.external.secrets; or review the code and push it to the repository itself"
+        }
+    };
     Diagnostic::new(&code::UNTRUSTED_CHANGE, message, help).at(object.place(), "of the baseline")
 }
 
