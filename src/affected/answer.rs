@@ -29,11 +29,11 @@ pub(crate) struct Affected {
     pub(crate) left_out: usize,
 }
 
-/// How many more chains of reasons are kept. There can be one for each path, service and way between them, and nobody
-/// reads them all. Each service keeps at least one.
-struct Room(usize);
+/// How many more chains of reasons may be kept. There can be one for each path, service and way between them, and
+/// nobody reads them all. Each service keeps at least one.
+struct ReasonsLeft(usize);
 
-impl Room {
+impl ReasonsLeft {
     /// Chains that are kept in all.
     const ALL: usize = 10_000;
     /// Chains that are kept for one service.
@@ -54,7 +54,7 @@ impl Room {
 
 /// Removes the middle of a very long chain.
 fn shortened(mut chain: Vec<String>) -> Vec<String> {
-    const HALF: usize = Room::STEPS / 2;
+    const HALF: usize = ReasonsLeft::STEPS / 2;
     if chain.len() > 2 * HALF {
         let end = chain.len() - HALF;
         chain.splice(HALF..end, ["...".to_owned()]);
@@ -70,7 +70,7 @@ pub(crate) fn answer<'p>(map: &Map, paths: impl IntoIterator<Item = &'p str>) ->
         (0..map.owners.len()).filter(|&index| map.owners[index].is_service).collect();
     let mut touched: BTreeMap<usize, Vec<(&str, &str)>> = BTreeMap::new();
     let mut built: BTreeMap<usize, Affected> = BTreeMap::new();
-    let mut room = Room(Room::ALL);
+    let mut left = ReasonsLeft(ReasonsLeft::ALL);
     let mut unmapped = Vec::new();
     for path in paths {
         let verdict = map.ask(path);
@@ -86,7 +86,7 @@ pub(crate) fn answer<'p>(map: &Map, paths: impl IntoIterator<Item = &'p str>) ->
                 let reason = || vec![path.to_owned(), step.clone(), last];
                 let affected = built.entry(service).or_default();
                 affected.build = true;
-                room.keep(affected, reason);
+                left.keep(affected, reason);
             }
         }
         for (owner, entry) in verdict.owners {
@@ -102,12 +102,12 @@ pub(crate) fn answer<'p>(map: &Map, paths: impl IntoIterator<Item = &'p str>) ->
             let affected = built.entry(service).or_default();
             affected.build = true;
             for (path, glob) in &paths {
-                room.keep(affected, || reason(map, path, glob, &chain(&reached, service)));
+                left.keep(affected, || reason(map, path, glob, &chain(&reached, service)));
             }
         }
     }
     built.values_mut().for_each(|affected| affected.reasons.sort());
-    take_along(map, &mut built, &mut room);
+    take_along(map, &mut built, &mut left);
     let named = |(index, affected): (usize, Affected)| (map.owners[index].name.clone(), affected);
     Answer { services: ordered(built.into_iter().map(named)), unmapped }
 }
@@ -177,7 +177,7 @@ fn reason(map: &Map, path: &str, glob: &str, chain: &[usize]) -> Vec<String> {
 }
 
 /// Adds the services that `with` brings along, transitively.
-fn take_along(map: &Map, affected: &mut BTreeMap<usize, Affected>, room: &mut Room) {
+fn take_along(map: &Map, affected: &mut BTreeMap<usize, Affected>, left: &mut ReasonsLeft) {
     let companions = reversed(map, |index| &map.owners[index].with);
     let mut queue: VecDeque<usize> = affected.keys().copied().collect();
     while let Some(service) = queue.pop_front() {
@@ -190,7 +190,7 @@ fn take_along(map: &Map, affected: &mut BTreeMap<usize, Affected>, room: &mut Ro
             let of_service = &affected[&service];
             let mut added = Affected { left_out: of_service.left_out, ..Affected::default() };
             for reason in &of_service.reasons {
-                room.keep(&mut added, || [reason.as_slice(), std::slice::from_ref(&step)].concat());
+                left.keep(&mut added, || [reason.as_slice(), std::slice::from_ref(&step)].concat());
             }
             affected.insert(other, added);
             queue.push_back(other);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::git::Change;
+use super::git::PathStatus;
 use super::glob::{Glob, literal};
 use super::map::{Map, MapGlob, Owner};
 use crate::diagnostic::{Code, Diagnostic, code, some_of};
@@ -16,10 +16,10 @@ const SHOWN: usize = 4;
 const LINES: usize = 1_000;
 
 /// The services that the map still has although a change deletes all their files.
-pub(super) fn gone<'m>(map: &'m Map, changed: &BTreeMap<String, Change>) -> Vec<&'m Owner> {
+pub(super) fn gone<'m>(map: &'m Map, changed: &BTreeMap<String, PathStatus>) -> Vec<&'m Owner> {
     let mut deleted = BTreeSet::new();
-    for (path, change) in changed {
-        if *change == Change::Deleted {
+    for (path, status) in changed {
+        if *status == PathStatus::Deleted {
             deleted.extend(map.ask(path).owners.iter().map(|(owner, _)| *owner));
         }
     }

@@ -55,10 +55,12 @@ pub(crate) struct Repository {
     pub(crate) root: PathBuf,
 }
 
-/// Whether a changed path exists at the end of the change.
+/// What a changed path is at the end of the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
+pub(crate) enum PathStatus {
+    /// A file, changed or new.
     Present,
+    /// A file no longer.
     Deleted,
 }
 
@@ -163,7 +165,7 @@ impl Repository {
         &self,
         base: &str,
         head: &str,
-    ) -> Result<BTreeMap<String, Change>, Refused> {
+    ) -> Result<BTreeMap<String, PathStatus>, Refused> {
         let said = self.said(&[
             "diff-tree",
             "-r",
@@ -183,8 +185,8 @@ impl Repository {
         // `:100644 000000 hash hash D`, and the path.
         while let (Some([b':', about @ ..]), Some(path)) = (fields.next(), fields.next()) {
             let is_deleted = about.last() == Some(&b'D');
-            let change = if is_deleted { Change::Deleted } else { Change::Present };
-            changed.insert(text(path), change);
+            let status = if is_deleted { PathStatus::Deleted } else { PathStatus::Present };
+            changed.insert(text(path), status);
         }
         Ok(changed)
     }

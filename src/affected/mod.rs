@@ -27,7 +27,7 @@ use crate::limits::InputLimits;
 use crate::read::{self, parse_config};
 use crate::spec::{self, Config, read_affected};
 use crate::yaml::Node;
-use git::Change;
+use git::PathStatus;
 use map::Map;
 use show::Span;
 
@@ -48,13 +48,13 @@ pub(crate) fn affected(
     }
     let changed = report.keep(repository.changed(&span.base, &span.head))?;
     let files = report.keep(repository.files(&span.head))?;
-    let has_deleted = changed.values().any(|change| *change == Change::Deleted);
+    let has_deleted = changed.values().any(|status| *status == PathStatus::Deleted);
     let path = path.and_then(|path| within(&repository, &path));
     let earlier = path.as_ref().filter(|_| has_deleted);
     let earlier = earlier.and_then(|path| earlier_map(&repository, &span.base, path));
     let earlier = earlier.unwrap_or_default();
     // A service that is deleted together with its entry of the map is in the earlier map alone.
-    let deleted = changed.iter().filter(|(_, change)| **change == Change::Deleted);
+    let deleted = changed.iter().filter(|(_, status)| **status == PathStatus::Deleted);
     let deleted = deleted.map(|(path, _)| path.as_str());
     let known: BTreeSet<&str> = deleted.filter(|path| !earlier.ask(path).is_unmapped()).collect();
     let paths = changed.keys().map(String::as_str);

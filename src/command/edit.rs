@@ -12,7 +12,7 @@ use crate::cli::{Prune, Remove, Set, Target};
 use crate::diagnostic::{Diagnostic, FileId, Refused, Report, Sources, code};
 use crate::edit::{self, Open, Setting};
 use crate::limits::InputLimits;
-use crate::read::{add_text, discover, parse_config, read_argument, read_file};
+use crate::read::{discover, parse_config, read_argument, read_file, text_within};
 use crate::spec::{Change, Trust, foreign_to_us};
 use crate::write::in_place::Held;
 use crate::yaml::Node;
@@ -182,10 +182,11 @@ impl Edit<'_> {
         sources: &mut Sources,
     ) -> Result<ExitCode, Refused> {
         let mut held = Held::open(file).map_err(|refused| with_spelling(refused, file))?;
-        let budget = InputLimits::default();
-        let bytes = held.read(budget.bytes as u64 + 1)?;
+        let limits = InputLimits::default();
+        let bytes = held.read(limits.bytes as u64 + 1)?;
         let name = file.display().to_string();
-        let id = add_text(&name, bytes, sources, &budget)?;
+        let text = text_within(&name, bytes, sources, &limits)?;
+        let id = sources.add(name.as_str(), text);
         let (text, done) = edited(self.setting, edit, sources)?;
         let before = &sources.get(id).text;
         if *before == text {
@@ -211,9 +212,9 @@ fn edited(
     edit: impl FnOnce(&Sources, &Node) -> Edited,
     sources: &mut Sources,
 ) -> Result<(String, String), Refused> {
-    let budget = InputLimits::default();
+    let limits = InputLimits::default();
     let first = FileId::default();
-    let before = parse_config(sources, first, &budget)?;
+    let before = parse_config(sources, first, &limits)?;
     if let Some(error) = foreign_to_us(&before) {
         return Err(error.into());
     }
@@ -221,9 +222,10 @@ fn edited(
     if text == sources.get(first).text {
         return Ok((text, done));
     }
-    let name = format!("{} (edited)", sources.get(first).name);
-    let id = sources.add(name, text.as_str());
-    let after = parse_config(sources, id, &budget)?;
+    let source = sources.get(first);
+    let (origin, name) = (source.origin.clone(), format!("{} (edited)", source.name));
+    let id = sources.add_from(origin, name, text.as_str());
+    let after = parse_config(sources, id, &limits)?;
     edit::check_added(&before, &after, setting)?;
     Ok((text, done))
 }

@@ -13,13 +13,13 @@ use std::process::ExitCode;
 
 use super::voice::say;
 use super::{work_on_this_thread, write_out};
-use crate::diagnostic::{Diagnostic, FileId, Report, Severity, Sources, code, terminal};
+use crate::diagnostic::{Diagnostic, FileId, Origin, Report, Severity, Sources, code, terminal};
 use crate::emit::{HoleValues, OutputShape};
 use crate::kube::{Id, Object};
 use crate::limits::{InputLimits, OutputLimits, RAISE};
 use crate::pipeline::{Compiled, Request, compile};
 use crate::read::{
-    Owner, Owners, Parted, ResourceList, mend, open_list, read_config, read_file,
+    Owner, Owners, Parted, ResourceList, adapt_references, open_list, read_config, read_file,
     read_resource_list, restored,
 };
 use crate::spec::{API_VERSION, Config, Delivery, KIND};
@@ -58,7 +58,7 @@ pub fn run() -> ExitCode {
 #[must_use]
 pub fn respond(text: &str) -> (String, bool) {
     let mut run = Run::default();
-    let file = run.sources.add("<stdin>", text);
+    let file = run.sources.add_from(Origin::Stdin, "<stdin>", text);
     let list = run.parse(file);
     run.respond(list)
 }
@@ -185,7 +185,8 @@ impl Run {
     fn expand(&mut self, list: &ResourceList, config: &Config, layout: Layout) -> Option<Items> {
         let Sorted { passing, mut input, earlier } = Sorted::of(list, config);
         let baseline = &config.previews.spec.baseline;
-        self.report.extend(mend(&mut input.users, |namespace| baseline.includes(namespace)));
+        self.report
+            .extend(adapt_references(&mut input.users, |namespace| baseline.includes(namespace)));
         let limits = OutputLimits::default();
         let request = Request { shape: OutputShape::Stream, limits, only: &[] };
         let namespace = config.previews.spec.baseline.only().unwrap_or_default();

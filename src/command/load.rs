@@ -42,7 +42,7 @@ pub(super) fn load(input: &Input, levels: Levels, needs: Needs) -> Loaded {
     let named = input.previews.clone().map_or_else(discover, Ok);
     let previews = named.as_deref().unwrap_or(Path::new("previews.yaml"));
     let root = input.source_root.clone().unwrap_or_else(|| source_root(previews));
-    let mut reader = Reader { sources: &mut sources, budget: input.limits.input(), needs };
+    let mut reader = Reader { sources: &mut sources, limits: input.limits.input(), needs };
     let file = named.clone().and_then(|path| reader.previews(&path));
     let (config, objects) = if input.baseline.is_empty() {
         reader.of_config(file, &root, &mut report)
@@ -59,13 +59,13 @@ pub(super) fn load(input: &Input, levels: Levels, needs: Needs) -> Loaded {
 
 struct Reader<'s> {
     sources: &'s mut Sources,
-    budget: InputLimits,
+    limits: InputLimits,
     needs: Needs,
 }
 
 impl Reader<'_> {
     fn previews(&mut self, path: &Path) -> Result<FileId, Refused> {
-        let read = read_argument(path, self.sources, &self.budget);
+        let read = read_argument(path, self.sources, &self.limits);
         read.map_err(|refused| with_spelling(refused, path))
     }
 
@@ -77,11 +77,11 @@ impl Reader<'_> {
         root: &Path,
         report: &mut Report,
     ) -> (Option<Config>, Vec<Object>) {
-        let files = open_baseline(baseline, root, self.sources, &self.budget, report);
-        let (sources, budget) = (&*self.sources, &self.budget);
+        let files = open_baseline(baseline, root, self.sources, &self.limits, report);
+        let (sources, limits) = (&*self.sources, &self.limits);
         let (config, objects) = rayon::join(
-            || read_config(file, sources, budget),
-            || parse_baseline(sources, &files, budget, report),
+            || read_config(file, sources, limits),
+            || parse_baseline(sources, &files, limits, report),
         );
         if objects.is_empty() && report.is_empty() {
             report.push(no_objects());
@@ -96,7 +96,7 @@ impl Reader<'_> {
         root: &Path,
         report: &mut Report,
     ) -> (Option<Config>, Vec<Object>) {
-        let Some(config) = report.keep(read_config(file, self.sources, &self.budget)) else {
+        let Some(config) = report.keep(read_config(file, self.sources, &self.limits)) else {
             return (None, Vec::new());
         };
         let path = config.previews.spec.baseline.path.as_str();
@@ -114,8 +114,8 @@ impl Reader<'_> {
                 path if path == Path::new("-") => PathBuf::from("./-"),
                 path => path,
             };
-            let files = open_baseline(&[path], root, self.sources, &self.budget, report);
-            objects = parse_baseline(self.sources, &files, &self.budget, report);
+            let files = open_baseline(&[path], root, self.sources, &self.limits, report);
+            objects = parse_baseline(self.sources, &files, &self.limits, report);
             if objects.is_empty() && report.is_empty() {
                 report.push(no_objects());
             }
@@ -127,9 +127,9 @@ impl Reader<'_> {
 fn read_config(
     file: Result<FileId, Refused>,
     sources: &Sources,
-    budget: &InputLimits,
+    limits: &InputLimits,
 ) -> Result<Config, Refused> {
-    Config::read(parse_config(sources, file?, budget)?)
+    Config::read(parse_config(sources, file?, limits)?)
 }
 
 /// Adds a hint to the error about a missing file if one with the other ending of YAML exists.

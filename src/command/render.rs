@@ -16,6 +16,7 @@ use crate::diagnostic::{Refused, Report, stage};
 use crate::diff::{self, Difference, Unreadable};
 use crate::emit::{Draft, HoleValues, OutputShape, Preview, Suites};
 use crate::kube::Id;
+use crate::limits::InputLimits;
 use crate::ordered::ordered;
 use crate::pipeline::{Compiled, Request, compile, delivered};
 use crate::plan::check_suites_of_forks;
@@ -51,7 +52,7 @@ fn render_stream(
     let limits = &options.input.limits;
     if options.input.source_root.is_some() {
         // The stream does not contain suites; their files are read to report missing ones.
-        suite_files(config, loaded, limits);
+        suite_files(config, loaded, &limits.input());
     }
     let is_in_source = is_in_source(&options.input, &loaded.root);
     let gate = is_in_source.then(|| check_gate(config, &loaded.root)).flatten();
@@ -279,11 +280,11 @@ pub(super) struct TreeRequest<'a> {
 }
 
 /// Files of the suites, by their path below `tests/`; what is wrong with them goes to the report.
-fn suite_files(config: &Config, loaded: &mut Loaded, limits: &Limits) -> SuiteFiles {
-    let (report, budget) = (&mut loaded.report, limits.input());
-    let files = read_suites(config, &loaded.root, &loaded.sources, &budget, report);
-    check_references(config, &files, &budget, report);
-    check_suites_of_forks(config, &files, &budget, report);
+fn suite_files(config: &Config, loaded: &mut Loaded, limits: &InputLimits) -> SuiteFiles {
+    let report = &mut loaded.report;
+    let files = read_suites(config, &loaded.root, &loaded.sources, limits, report);
+    check_references(config, &files, limits, report);
+    check_suites_of_forks(config, &files, limits, report);
     files
 }
 
@@ -294,7 +295,7 @@ pub(super) fn with_tree<T>(
     loaded: &mut Loaded,
     finish: impl FnOnce(&Tree<'_>, &Loaded) -> T,
 ) -> Option<T> {
-    let files = suite_files(config, loaded, request.limits);
+    let files = suite_files(config, loaded, &request.limits.input());
     let cut = request.artifacts == Artifacts::Each;
     // `spec.flux.artifacts` was validated if it is written.
     if cut && config.flux("artifacts").is_none() {

@@ -58,13 +58,13 @@ fn property(text: &str) -> String {
 mod tests {
     use super::super::text::tests::{assert_harmless, hostile};
     use super::*;
-    use crate::diagnostic::{Place, code};
+    use crate::diagnostic::{Origin, Place, code};
 
     #[test]
     fn a_finding_is_one_command() {
         let mut sources = Sources::default();
         let file = sources.add("./a,b/previews.yaml", "a: 1\nb: 2\n");
-        let stdin = sources.add("<stdin>", "a: 1\n");
+        let stdin = sources.add_from(Origin::Stdin, "<stdin>", "a: 1\n");
         let mut report = Report::default();
         report.push(
             Diagnostic::new(&code::BAD_NAME, "100% bad", "rename it\nor drop it")

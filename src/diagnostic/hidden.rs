@@ -78,8 +78,14 @@ fn is_shown(document: &str) -> bool {
                 }
             }
             "sops" => return false,
-            "apiversion" => seen.has_version = true,
+            "apiversion" => {
+                seen.has_version = true;
+                let rest = document[at + 1..].trim_start();
+                let version = rest.split([',', '\n', '}']).next().unwrap_or_default();
+                seen.is_about_secrets |= version.contains("secret");
+            }
             "metadata" => seen.has_metadata = true,
+            "data" => seen.data(start.trim_end_matches(['"', '\''])),
             _ => seen.has_data |= lower.ends_with("data"),
         }
     }
@@ -94,7 +100,7 @@ fn is_shown(document: &str) -> bool {
 const BREAKS: [&str; 8] = ["L", "N", "P", "n", "r", "t", "u2028", "u2029"];
 
 /// Whether a text contains `wanted`, ignoring the case of ASCII letters. `wanted` is in lower case and not empty.
-pub(super) fn contains_ignoring_case(text: &str, wanted: &str) -> bool {
+pub(crate) fn contains_ignoring_case(text: &str, wanted: &str) -> bool {
     let (text, wanted) = (text.as_bytes(), wanted.as_bytes());
     let first = wanted[0];
     memchr::memchr2_iter(first, first.to_ascii_uppercase(), text).any(|at| {
@@ -109,6 +115,11 @@ struct Seen {
     has_metadata: bool,
     /// It has a key such as `data` or `stringData`.
     has_data: bool,
+    /// It is a block with `data` of its own.
+    is_data_its_own: bool,
+    is_config_map: bool,
+    /// Its group is one whose objects hold or describe the values of Secrets.
+    is_about_secrets: bool,
     /// It, or an object in it, has a kind.
     has_kind: bool,
     /// Its own kind is certain.
@@ -139,10 +150,19 @@ impl Seen {
         // A machine made it, from any objects.
         self.is_resource_list |= kind == "resourcelist";
         self.is_map |= kind == "affected";
+        self.is_config_map |= kind == "configmap";
+    }
+
+    /// A key `data`, with the text before it.
+    fn data(&mut self, before: &str) {
+        self.has_data = true;
+        self.is_data_its_own |= before.is_empty() || before.ends_with('\n');
     }
 
     fn is_shown(&self, is_flow: bool) -> bool {
-        if self.is_resource_list {
+        // The kind of a Secret may be misspelt.
+        let has_data = self.is_data_its_own || is_flow && self.has_data;
+        if self.is_resource_list || self.is_about_secrets || has_data && !self.is_config_map {
             return false;
         }
         let has_kind = if is_flow { self.has_kind } else { self.is_clear };
@@ -239,10 +259,14 @@ mod tests {
             "kind: Service\nsops: {mac: x}",
             "kind: ConfigMap\nspec: ENC[AES256_GCM,data:x]",
             "kind: Template\nobjects:\n- kind: Secret",
+            "kind: Sercet",
         ] {
             assert!(!is_shown(&format!("{kind}\n{REST}")), "{kind}");
         }
         for json in [
+            "apiVersion: v1\nkind: Sercet\nmetadata: {}\ndata:\n  a: aHVudGVyMg==\n",
+            "apiVersion: generators.external-secrets.io/v1\nkind: Fake\nmetadata: {}\nspec: {data: {a: hunter2}}\n",
+            r#"{"apiVersion":"v1","kind":"Scret","metadata":{},"data":{"a":"aHVudGVyMg=="}}"#,
             r#"{"apiVersion":"v1","kind":"Secret","metadata":{"name":"db"},"data":{"a":"aHVudGVyMg=="}}"#,
             r#"{"apiVersion":"v1","kind":"List","items":[{"kind":"Secret","metadata":{}}]}"#,
             r#"{"apiVersion":"v1","kind":"Service","metadata":{}}{"kind":"Secret"}"#,

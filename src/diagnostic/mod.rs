@@ -36,12 +36,13 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 pub use code::Code;
+pub(crate) use hidden::contains_ignoring_case;
 use levels::Level;
 pub use levels::Levels;
 pub(crate) use patch_text::{may_be_of_secret, mentions_secret, unquoted};
 pub(crate) use refused::Problem;
 pub use refused::Refused;
-pub use source::{FileId, Place, Region, Source, Sources};
+pub use source::{FileId, Origin, Place, Region, Source, Sources};
 pub(crate) use userinfo::{has_userinfo, without_userinfo};
 
 /// How bad a finding is. Errors stop a run before anything is written; the others do not.
@@ -84,6 +85,8 @@ pub struct Diagnostic {
     pub help: String,
     /// Path of the field in its document (`spec.previews[2].name`), where there is one.
     pub field: Option<String>,
+    /// The flag of the limit of input that is exceeded, if one is.
+    pub(crate) exceeded: Option<&'static str>,
     /// The same message at another place has the same cause: only the first place is reported.
     pub once: bool,
     /// A warning or note that the user turned into an error.
@@ -102,6 +105,7 @@ impl Diagnostic {
             related: Vec::new(),
             help: help.into(),
             field: None,
+            exceeded: None,
             once: false,
             denied: false,
         }

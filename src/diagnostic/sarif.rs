@@ -121,6 +121,7 @@ fn uri(path: &str) -> String {
 mod tests {
     use super::super::text::tests::{assert_harmless, hostile};
     use super::*;
+    use crate::diagnostic::Origin;
 
     fn read(sources: &Sources, report: &Report) -> Value {
         serde_json::from_str(&render(sources, report)).expect("JSON")
@@ -163,12 +164,16 @@ mod tests {
 
     #[test]
     fn texts_without_a_file_have_no_location() {
-        let mut sources = Sources::default();
-        let file = sources.add("<stdin>", "a: 1\n");
-        let mut report = Report::default();
-        report.push(Diagnostic::new(&code::BAD_NAME, "bad", "").at(Place::new(file, 0, 1), "here"));
-        let log = read(&sources, &report);
-        assert_eq!(log["runs"][0]["results"][0]["locations"], json!([]));
+        let build = Origin::Build("apps".into());
+        for (origin, name) in [(Origin::Stdin, "<stdin>"), (build, "kustomize build apps")] {
+            let mut sources = Sources::default();
+            let file = sources.add_from(origin, name, "a: 1\n");
+            let mut report = Report::default();
+            let place = Place::new(file, 0, 1);
+            report.push(Diagnostic::new(&code::BAD_NAME, "bad", "").at(place, "here"));
+            let log = read(&sources, &report);
+            assert_eq!(log["runs"][0]["results"][0]["locations"], json!([]));
+        }
     }
 
     #[test]

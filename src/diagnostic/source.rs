@@ -3,6 +3,7 @@
 //! Places are byte ranges. Lines and columns are computed only when a message is printed.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use super::Diagnostic;
@@ -50,11 +51,24 @@ impl Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct FileId(u32);
 
+/// Where a text comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The file that the name of the text leads to.
+    File,
+    /// Standard input.
+    Stdin,
+    /// kustomize, which built this folder.
+    Build(PathBuf),
+}
+
 /// One text that was read: its name as the user knows it, and its content.
 #[derive(Debug)]
 pub struct Source {
-    /// A path as given on the command line, or `<stdin>`.
+    /// A path as given on the command line, `<stdin>`, or the command of a build.
     pub name: String,
+    /// Where the text comes from. The name does not tell: a file can be called like a command.
+    pub origin: Origin,
     /// The whole text.
     pub text: String,
     /// The offsets of lines, computed when a message first needs them.
@@ -64,11 +78,10 @@ pub struct Source {
 }
 
 impl Source {
-    /// Whether the text came from the file that the name leads to, and not from stdin or from a program. Only such a
-    /// name means something to another tool.
+    /// Whether the name leads to the text. Only such a name means something to another tool.
     #[must_use]
     pub fn is_file(&self) -> bool {
-        !self.name.starts_with('<') && !self.name.starts_with("kustomize build ")
+        self.origin == Origin::File
     }
 
     /// The number of the line that holds a byte, counted from 0, and where that line begins.
@@ -129,11 +142,21 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Adds a text and returns its number.
+    /// Adds the text of a file and returns its number.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
+        self.add_from(Origin::File, name, text)
+    }
+
+    /// Adds a text of any origin and returns its number.
+    pub fn add_from(
+        &mut self,
+        origin: Origin,
+        name: impl Into<String>,
+        text: impl Into<String>,
+    ) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         let (lines, hidden) = (OnceLock::new(), OnceLock::new());
-        self.files.push(Source { name: name.into(), text: text.into(), lines, hidden });
+        self.files.push(Source { name: name.into(), origin, text: text.into(), lines, hidden });
         id
     }
 

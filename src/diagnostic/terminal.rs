@@ -136,6 +136,8 @@ fn render_one(sources: &Sources, finding: &Diagnostic, others: &[Place], colour:
     }
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut text = renderer.term_width(WIDTH).render(&[group]);
+    // The library prints line and column behind the path of a snippet, counted in the text that it was given. It takes
+    // a place of ours only as an `Origin`, and then it draws the snippet below as one of a second file.
     for (counted, real) in moved {
         text = text.replacen(&counted, &real, 1);
     }

@@ -21,7 +21,7 @@ pub(crate) fn prose(text: &str) -> Cow<'_, str> {
     printable(text)
 }
 
-/// The same without cutting.
+/// Makes one line of prose as [`prose`] does, of any length.
 #[must_use]
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     let begins_command = text.trim_start().starts_with("::");

@@ -12,7 +12,7 @@ pub(crate) fn without_userinfo(text: &str) -> Cow<'_, str> {
     replaced(text, |_| "…".to_owned())
 }
 
-/// The same, but keeps the number of characters, so that columns stay.
+/// A text with `*` for each character of the users and passwords of the URLs in it, so that columns stay.
 #[must_use]
 pub(super) fn starred(text: &str) -> Cow<'_, str> {
     replaced(text, |hidden| "*".repeat(hidden.chars().count()))

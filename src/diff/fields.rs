@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::without_userinfo;
 use crate::kube::Object;
-use crate::kube::secret::{is_secret, makes_secrets, may_be_secret, without_secrets};
+use crate::kube::secret::{
+    is_always_secret, is_secret, is_secret_within, makes_secrets, may_be_secret, may_hold_secret,
+    without_secrets,
+};
 use crate::ordered::ordered;
 use crate::yaml::{Data, Node, by_key};
 
@@ -18,6 +21,9 @@ pub(crate) struct Field {
     /// Its new value.
     pub(crate) new: Option<String>,
 }
+
+/// The group of objects that hold or describe the values of Secrets.
+const GENERATORS: &str = "generators.external-secrets.io";
 
 /// The placeholder for a hidden value.
 const HIDDEN: &str = "(hidden)";
@@ -43,26 +49,28 @@ pub(super) enum Hidden {
 impl Hidden {
     /// What is hidden of an object. An unknown kind with data may be like a Secret.
     pub(super) fn of(object: &Object) -> Self {
-        if is_secret(&object.id) {
+        if is_secret(&object.id) || object.id.group == GENERATORS {
             return Self::All;
         }
         let has_data = object.node.get("data").is_some() && !object.is("", "ConfigMap");
         if has_data || makes_secrets(&object.id) { Self::Some } else { Self::None }
     }
 
-    /// The same for the value of a key at a path.
+    /// What is hidden of the value of a key.
     fn behind(self, path: &str, key: &str) -> Self {
         let is_data = path.is_empty() && key == "data";
-        if self == Self::Some && (is_data || may_be_secret(key)) { Self::All } else { self }
+        let is_hidden = self == Self::Some && (is_data || may_be_secret(key));
+        if is_hidden || is_always_secret(key) { Self::All } else { self }
     }
 
     /// A value on one line, unless it is hidden.
     fn told(self, node: &Node) -> String {
         let value = match (self, node.text()) {
             (Self::All, _) => return HIDDEN.to_owned(),
+            (_, Some(text)) if may_hold_secret(text) => return HIDDEN.to_owned(),
             (_, Some(text)) if !text.is_empty() && !text.contains(['\n', '\r']) => text.to_owned(),
-            (Self::Some, _) => without_secrets(node).to_string(),
-            (Self::None, _) => node.to_json().to_string(),
+            (Self::Some, _) => without_secrets(node, may_be_secret).to_string(),
+            (Self::None, _) => without_secrets(node, is_always_secret).to_string(),
         };
         without_userinfo(&value).into_owned()
     }
@@ -83,6 +91,8 @@ fn walk(old: Side<'_>, new: Side<'_>, path: String, hidden: Hidden, fields: &mut
     }
     match (old.map(|node| &node.data), new.map(|node| &node.data)) {
         (Some(Data::Map(before)), Some(Data::Map(after))) => {
+            let holds_secret = [old, new].into_iter().flatten().any(is_secret_within);
+            let hidden = if holds_secret { Hidden::All } else { hidden };
             let (old, new) = (by_key(before), by_key(after));
             let mut seen = BTreeSet::new();
             for key in after.iter().chain(before).map(|(key, _)| &*key.text) {
@@ -171,6 +181,29 @@ mod tests {
         let value = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
         let all = compare(&node(old), &node(new), Hidden::None).into_iter();
         all.map(|one| format!("{}: {} -> {}", one.path, value(one.old), value(one.new))).collect()
+    }
+
+    #[test]
+    fn secrets_within_objects_are_hidden_in_every_form() {
+        let secret = "{kind: Secret, metadata: {name: a}, stringData: {pw: hunter}}";
+        let text = "\"kind: Secret\\ndata:\\n  pw: hunter\\n\"";
+        let json = r#"'{"kind": "Secret", "data": {"pw": "hunter"}}'"#;
+        for (old, new) in [
+            (format!("{{resources: [{secret}]}}"), "{resources: []}".to_owned()),
+            (
+                format!("{{resources: [{secret}]}}"),
+                format!("{{resources: [{}]}}", secret.replace('r', "R")),
+            ),
+            (format!("{{spec: {{manifest: {secret}}}}}"), "{spec: {}}".to_owned()),
+            ("{}".to_owned(), format!("{{spec: {{template: {text}}}}}")),
+            ("{spec: 1}".to_owned(), format!("{{spec: {json}}}")),
+            ("{values: {password: a}}".to_owned(), "{values: {password: hunter}}".to_owned()),
+        ] {
+            let found = told(&old, &new).join("\n");
+            assert!(!found.is_empty() && !found.to_lowercase().contains("hunter"), "{found}");
+        }
+        let reference = told("{ref: {kind: Secret, name: a}}", "{ref: {kind: Secret, name: b}}");
+        assert_eq!(reference, ["ref.name: a -> b"]);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use std::path::Path;
 
 use crate::diagnostic::{Diagnostic, Refused, Report, Sources};
 use crate::kube::marks::PREVIEW;
+use crate::kube::secret::holds_secret;
 use crate::kube::{Id, Object};
 use crate::limits::InputLimits;
 use crate::yaml::parse_documents;
@@ -235,7 +236,8 @@ fn compare(id: &Id, old: Option<&Object>, new: Option<&Object>) -> Option<Object
     };
     let preview = new.or(old).and_then(|object| object.label(PREVIEW)).map(str::to_owned);
     let (change, old, new) = (Change::of(old, new), old.cloned(), new.cloned());
-    let hides = hidden != Hidden::None;
+    let hides =
+        hidden != Hidden::None || old.iter().chain(&new).any(|object| holds_secret(&object.node));
     Some(ObjectChange { id: id.clone(), preview, change, fields, hides, old, new })
 }
 

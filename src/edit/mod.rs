@@ -339,8 +339,8 @@ fn set_image(
 /// [`Trust::Fork`] as it is written.
 const FORK: &str = "fork";
 
-/// The index of the entry that `service` names, if there is one. A name without a namespace is ambiguous if entries
-/// of two namespaces have it.
+/// The index of the item that `service` names, if there is one. A name without a namespace is ambiguous if items of
+/// two namespaces have it.
 fn service_index(services: &[Node], service: &str) -> Result<Option<usize>, Refused> {
     let is_meant = |index: &usize| is_service(&services[*index], service);
     let mut found = (0..services.len()).filter(is_meant);

@@ -11,6 +11,8 @@ pub(crate) const NAME_LABEL: &str = "gateway.networking.k8s.io/gateway-name";
 
 /// The API group.
 pub(crate) const GROUP: &str = "gateway.networking.k8s.io";
+/// The group of its experiments, such as XListenerSet.
+pub(crate) const EXPERIMENTS: &str = "gateway.networking.x-k8s.io";
 /// The group of ServiceImports, which routes can have as backends.
 pub(crate) const IMPORTS: &str = "multicluster.x-k8s.io";
 /// HTTPRoute and GRPCRoute are v1 in every supported release.

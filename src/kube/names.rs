@@ -3,7 +3,7 @@
 
 use smol_str::SmolStr;
 
-use super::Object;
+use super::{Object, meta};
 use crate::yaml::Node;
 
 /// Annotation of kustomize with earlier names, oldest first. It is there only until the build ends.
@@ -69,6 +69,14 @@ pub(crate) fn without_hash(name: &str) -> Option<&str> {
     let (plain, hash) = name.rsplit_once('-')?;
     let is_digit = |byte: u8| b"bcdf2456789ghkmt".contains(&byte);
     (!plain.is_empty() && hash.len() == 10 && hash.bytes().all(is_digit)).then_some(plain)
+}
+
+/// What kustomize notes about the names of an object, for the rest of its build.
+pub(crate) fn notes(object: &Node) -> Vec<(SmolStr, Node)> {
+    let annotations = object.entries_at(&["metadata", "annotations"]).iter();
+    let notes = annotations
+        .filter(|(key, _)| key.text.starts_with(INTERNAL) && meta::keeps_annotation(&key.text));
+    notes.map(|(key, value)| (key.text.clone(), value.clone())).collect()
 }
 
 /// Removes kustomize's own annotations, as it does when its build ends.

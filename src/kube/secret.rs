@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::Id;
+use crate::diagnostic::contains_ignoring_case;
 use crate::yaml::{Data, Node};
 
 /// Keys whose texts may be secret: of variables and templates, of providers that contain values, of headers and
@@ -17,6 +18,11 @@ pub(crate) fn may_be_secret(key: &str) -> bool {
     MAY_BE_SECRET.contains(&key)
 }
 
+/// Whether the texts of a key are secret in any object.
+pub(crate) fn is_always_secret(key: &str) -> bool {
+    matches!(key, "stringData" | "password")
+}
+
 /// Whether an object is a Secret. All values of a Secret are secret.
 pub(crate) fn is_secret(id: &Id) -> bool {
     id.group.is_empty() && id.kind == "Secret"
@@ -27,15 +33,41 @@ pub(crate) fn makes_secrets(id: &Id) -> bool {
     id.kind.contains("Secret") || id.group.contains("secret")
 }
 
-/// Converts a value to JSON without texts that may be secret.
-pub(crate) fn without_secrets(node: &Node) -> Value {
+/// Whether a mapping within an object is the body of a Secret, such as a template of one.
+pub(crate) fn is_secret_within(node: &Node) -> bool {
+    let has_values = || ["data", "stringData"].iter().any(|key| node.get(key).is_some());
+    node.text_at(&["kind"]) == Some("Secret") && has_values()
+}
+
+/// Whether a text may be a template of a Secret, or the JSON of one.
+pub(crate) fn may_hold_secret(text: &str) -> bool {
+    let says = |word| contains_ignoring_case(text, word);
+    text.contains(['\n', '{']) && says("secret") && says("data")
+}
+
+/// Whether something in an object may be secret, whatever its kind.
+pub(crate) fn holds_secret(node: &Node) -> bool {
     match &node.data {
+        Data::Scalar { text, .. } => may_hold_secret(text),
+        Data::List(items) => items.iter().any(holds_secret),
+        Data::Map(_) if is_secret_within(node) => true,
+        Data::Map(entries) => {
+            entries.iter().any(|(key, value)| is_always_secret(&key.text) || holds_secret(value))
+        }
+    }
+}
+
+/// Converts a value to JSON without the texts of keys that `hides` accepts, and without Secrets in it.
+pub(crate) fn without_secrets(node: &Node, hides: fn(&str) -> bool) -> Value {
+    match &node.data {
+        Data::Scalar { text, .. } if may_hold_secret(text) => "…".into(),
         Data::Scalar { .. } => node.to_json(),
-        Data::List(items) => items.iter().map(without_secrets).collect(),
+        Data::List(items) => items.iter().map(|item| without_secrets(item, hides)).collect(),
+        Data::Map(_) if is_secret_within(node) => "…".into(),
         Data::Map(entries) => {
             let entries = entries.iter().map(|(key, value)| {
-                let hidden = may_be_secret(&key.text);
-                let value = if hidden { "…".into() } else { without_secrets(value) };
+                let hidden = hides(&key.text);
+                let value = if hidden { "…".into() } else { without_secrets(value, hides) };
                 (key.text.to_string(), value)
             });
             Value::Object(entries.collect())

@@ -130,7 +130,7 @@ pub(crate) fn or_raise(remedy: &str, flag: &str) -> String {
 pub fn too_many_bytes(name: &str, limits: &InputLimits) -> Diagnostic {
     let message =
         format!("with {name} the input has more bytes than the limit of {}", limits.bytes);
-    Diagnostic::new(&code::INPUT_LIMIT, message, raise(flag::INPUT_BYTES))
+    exceeded(flag::INPUT_BYTES, message)
 }
 
 /// The finding that the texts of a baseline have too many nodes together.
@@ -138,7 +138,7 @@ pub fn too_many_bytes(name: &str, limits: &InputLimits) -> Diagnostic {
 pub fn too_many_nodes(limits: &InputLimits) -> Diagnostic {
     let message =
         format!("the files of the baseline have more nodes than the limit of {}", limits.nodes);
-    Diagnostic::new(&code::INPUT_LIMIT, message, raise(flag::NODES))
+    exceeded(flag::NODES, message)
 }
 
 /// The finding that a build took too long.
@@ -150,20 +150,21 @@ pub fn too_many_seconds(name: &str, limits: &InputLimits) -> Diagnostic {
          yourself and pass the result with `--baseline -`",
         flag::BUILD_SECONDS
     );
-    Diagnostic::new(&code::INPUT_LIMIT, message, help)
+    Diagnostic { help, ..exceeded(flag::BUILD_SECONDS, message) }
 }
 
 /// The finding that a text exceeds a limit at this place.
-pub(crate) fn over_limit(place: Place, problem: &str, limit: usize, flag: &str) -> Diagnostic {
+pub(crate) fn over_limit(
+    place: Place,
+    problem: &str,
+    limit: usize,
+    flag: &'static str,
+) -> Diagnostic {
     let message = format!("{problem} than the limit of {limit}");
-    Diagnostic::new(&code::INPUT_LIMIT, message, raise(flag)).at(place, "limit reached here")
+    exceeded(flag, message).at(place, "limit reached here")
 }
 
-/// Whether a finding says that a text exceeds the limit of this flag.
-pub(crate) fn is_over(finding: &Diagnostic, flag: &str) -> bool {
-    finding.code == &code::INPUT_LIMIT && finding.help == raise(flag)
-}
-
-fn raise(flag: &str) -> String {
-    format!("check that this is what you meant to pass; if it is, raise {flag}")
+fn exceeded(flag: &'static str, message: String) -> Diagnostic {
+    let help = format!("check that this is what you meant to pass; if it is, raise {flag}");
+    Diagnostic { exceeded: Some(flag), ..Diagnostic::new(&code::INPUT_LIMIT, message, help) }
 }

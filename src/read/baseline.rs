@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::generated::Generated;
 use super::inside::{NO_FILE, check_inside, is_device};
 use super::{add_objects, folder, is_previews, text_of};
-use crate::diagnostic::{Diagnostic, FileId, Place, Refused, Report, Sources, code};
+use crate::diagnostic::{Diagnostic, FileId, Origin, Place, Refused, Report, Sources, code};
 use crate::kube::{Object, names};
 use crate::limits::{InputLimits, too_many_bytes, too_many_nodes};
 use crate::spec::{AFFECTED_KIND, API_VERSION, KIND};
@@ -25,12 +25,12 @@ use crate::yaml::{Node, parse_counted, parse_documents};
 pub(crate) fn read_argument(
     path: &Path,
     sources: &mut Sources,
-    budget: &InputLimits,
+    limits: &InputLimits,
 ) -> Result<FileId, Refused> {
     if path != Path::new("-") {
         check_argument(path)?;
     }
-    read_file(path, sources, budget)
+    read_file(path, sources, limits)
 }
 
 fn check_argument(path: &Path) -> Result<(), Refused> {
@@ -59,14 +59,16 @@ fn check_argument(path: &Path) -> Result<(), Refused> {
 pub(crate) fn read_file(
     path: &Path,
     sources: &mut Sources,
-    budget: &InputLimits,
+    limits: &InputLimits,
 ) -> Result<FileId, Refused> {
-    let name =
-        if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() };
+    let (origin, name) = match path == Path::new("-") {
+        true => (Origin::Stdin, "<stdin>".to_owned()),
+        false => (Origin::File, path.display().to_string()),
+    };
     // One byte more than allowed, to notice that there is more: the text may have no end.
-    let left = budget.bytes.saturating_sub(sources.bytes()) as u64;
+    let left = limits.bytes.saturating_sub(sources.bytes()) as u64;
     let most = left.saturating_add(1);
-    let read = if path == Path::new("-") {
+    let read = if origin == Origin::Stdin {
         let mut bytes = Vec::new();
         std::io::stdin().take(most).read_to_end(&mut bytes).map(|_| bytes)
     } else {
@@ -79,24 +81,24 @@ pub(crate) fn read_file(
             "check the path and its permissions",
         )
     })?;
-    add_text(&name, bytes, sources, budget)
+    let text = text_within(&name, bytes, sources, limits)?;
+    Ok(sources.add_from(origin, name, text))
 }
 
-/// Adds the bytes of a file. One byte over the limit means that there are more.
+/// Decodes the bytes of a text that is not among the others yet. One byte over the limit means that there are more.
 ///
 /// # Errors
 /// They are not UTF-8, or all texts of the run together are too large.
-pub(crate) fn add_text(
+pub(crate) fn text_within(
     name: &str,
     bytes: Vec<u8>,
-    sources: &mut Sources,
-    budget: &InputLimits,
-) -> Result<FileId, Refused> {
-    if sources.bytes().saturating_add(bytes.len()) > budget.bytes {
-        return Err(too_many_bytes(name, budget).into());
+    others: &Sources,
+    limits: &InputLimits,
+) -> Result<String, Refused> {
+    if others.bytes().saturating_add(bytes.len()) > limits.bytes {
+        return Err(too_many_bytes(name, limits).into());
     }
-    let text = text_of(name, bytes)?;
-    Ok(sources.add(name, text))
+    text_of(name, bytes)
 }
 
 /// Reads a file, up to this many bytes.
@@ -108,19 +110,6 @@ pub(super) fn read_bytes(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Adds a text that is not a file.
-pub(super) fn add(
-    name: String,
-    text: String,
-    sources: &mut Sources,
-    budget: &InputLimits,
-) -> Result<FileId, Refused> {
-    if sources.bytes() + text.len() > budget.bytes {
-        return Err(too_many_bytes(&name, budget).into());
-    }
-    Ok(sources.add(name, text))
-}
-
 /// Reads previews.yaml: exactly one document.
 ///
 /// # Errors
@@ -128,10 +117,10 @@ pub(super) fn add(
 pub(crate) fn read_config(
     path: &Path,
     sources: &mut Sources,
-    budget: &InputLimits,
+    limits: &InputLimits,
 ) -> Result<Node, Refused> {
-    let file = read_argument(path, sources, budget)?;
-    parse_config(sources, file, budget)
+    let file = read_argument(path, sources, limits)?;
+    parse_config(sources, file, limits)
 }
 
 /// Reads a map of paths, which can also be part of a previews.yaml: exactly one document.
@@ -141,10 +130,10 @@ pub(crate) fn read_config(
 pub(crate) fn read_map(
     path: &Path,
     sources: &mut Sources,
-    budget: &InputLimits,
+    limits: &InputLimits,
 ) -> Result<Node, Refused> {
-    let file = read_argument(path, sources, budget)?;
-    one_document(sources, file, budget, AFFECTED_KIND)
+    let file = read_argument(path, sources, limits)?;
+    one_document(sources, file, limits, AFFECTED_KIND)
 }
 
 /// Parses previews.yaml: exactly one document.
@@ -154,18 +143,18 @@ pub(crate) fn read_map(
 pub(crate) fn parse_config(
     sources: &Sources,
     file: FileId,
-    budget: &InputLimits,
+    limits: &InputLimits,
 ) -> Result<Node, Refused> {
-    one_document(sources, file, budget, KIND)
+    one_document(sources, file, limits, KIND)
 }
 
 fn one_document(
     sources: &Sources,
     file: FileId,
-    budget: &InputLimits,
+    limits: &InputLimits,
     kind: &str,
 ) -> Result<Node, Refused> {
-    let mut nodes = parse_documents(sources, file, budget)?;
+    let mut nodes = parse_documents(sources, file, limits)?;
     if nodes.len() == 1 {
         return Ok(nodes.remove(0));
     }
@@ -206,18 +195,18 @@ pub(crate) fn open_baseline(
     paths: &[impl AsRef<Path>],
     source_root: &Path,
     sources: &mut Sources,
-    budget: &InputLimits,
+    limits: &InputLimits,
     report: &mut Report,
 ) -> Vec<Opened> {
     let mut files = Vec::new();
     for path in paths.iter().map(AsRef::as_ref) {
         if path.is_dir() {
             if report.keep(check_argument(path)).is_some() {
-                files.extend(folder::read_folder(path, source_root, sources, budget, report));
+                files.extend(folder::read_folder(path, source_root, sources, limits, report));
             }
             continue;
         }
-        let file = report.keep(read_argument(path, sources, budget));
+        let file = report.keep(read_argument(path, sources, limits));
         files.extend(file.map(|file| Opened::plain(file, path != Path::new("-"))));
     }
     files
@@ -234,13 +223,13 @@ fn no_baseline(sources: &Sources, node: &Node) -> Diagnostic {
     Diagnostic::new(&code::NOT_AN_OBJECT, message, help).at(place, "this document")
 }
 
-/// A text with more nodes than this is large compared with the budget.
+/// A text with more nodes than this is large compared with the limit of nodes.
 const LARGE: usize = 1 << 20;
 
 /// How many nodes a text can make at most.
-fn most_nodes(text: &str, budget: &InputLimits) -> usize {
+fn most_nodes(text: &str, limits: &InputLimits) -> usize {
     let may_have_aliases = memchr::memchr(b'*', text.as_bytes()).is_some();
-    let aliases = if may_have_aliases { budget.alias_nodes } else { 0 };
+    let aliases = if may_have_aliases { limits.alias_nodes } else { 0 };
     text.len().saturating_add(aliases)
 }
 
@@ -248,15 +237,15 @@ fn most_nodes(text: &str, budget: &InputLimits) -> usize {
 pub(crate) fn parse_baseline(
     sources: &Sources,
     files: &[Opened],
-    budget: &InputLimits,
+    limits: &InputLimits,
     report: &mut Report,
 ) -> Vec<Object> {
     let nodes = AtomicUsize::new(0);
     let parse = |opened: &Opened| {
         let Opened { file, is_named, ref generated } = *opened;
         let (mut objects, mut report) = (Vec::new(), Report::default());
-        let left = budget.nodes.saturating_sub(nodes.load(Ordering::Relaxed));
-        let (read, count) = parse_counted(sources, file, &InputLimits { nodes: left, ..*budget });
+        let left = limits.nodes.saturating_sub(nodes.load(Ordering::Relaxed));
+        let (read, count) = parse_counted(sources, file, &InputLimits { nodes: left, ..*limits });
         nodes.fetch_add(count, Ordering::Relaxed);
         for node in report.keep(read).into_iter().flatten() {
             if is_named && is_previews(&node) {
@@ -271,17 +260,17 @@ pub(crate) fn parse_baseline(
         sources.unquote(report.iter_mut());
         (objects, report)
     };
-    // Two large texts at the same time could each take what is left of the budget.
-    let is_large = |opened: &&Opened| most_nodes(&sources.get(opened.file).text, budget) > LARGE;
+    // Two large texts at the same time could each take what is left of the limit.
+    let is_large = |opened: &&Opened| most_nodes(&sources.get(opened.file).text, limits) > LARGE;
     let mut large = files.iter().filter(is_large).map(parse).collect::<Vec<_>>().into_iter();
     let small: Vec<_> = files.par_iter().filter(|file| !is_large(file)).map(parse).collect();
     let mut small = small.into_iter();
     let in_order =
         files.iter().filter_map(|file| if is_large(&file) { large.next() } else { small.next() });
     let parsed: Vec<(Vec<Object>, Report)> = in_order.collect();
-    if nodes.into_inner() > budget.nodes && files.len() > 1 {
+    if nodes.into_inner() > limits.nodes && files.len() > 1 {
         // Which file crossed the limit depends on timing, so none is named.
-        report.push(too_many_nodes(budget));
+        report.push(too_many_nodes(limits));
         return Vec::new();
     }
     let (objects, reports): (Vec<_>, Vec<_>) = parsed.into_iter().unzip();

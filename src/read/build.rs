@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use super::kustomization::Reach;
+use super::kustomization::LoadRestriction;
 use super::{build_words, text_of};
 use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::limits::{InputLimits, too_many_bytes, too_many_seconds};
@@ -38,13 +38,13 @@ pub(super) fn name_of(folder: &Path) -> String {
 }
 
 /// Runs `kustomize build`, or `kubectl kustomize` where there is no kustomize. `left` and `patience` are what
-/// remains of the budget's bytes and seconds.
+/// remains of the limits of bytes and seconds.
 pub(super) fn build(
     folder: &Path,
-    reach: Reach,
+    restriction: LoadRestriction,
     left: usize,
     patience: Duration,
-    budget: &InputLimits,
+    limits: &InputLimits,
 ) -> Result<String, Refused> {
     let failed = |message: String, help: &str| Diagnostic::new(&code::UNREADABLE, message, help);
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
@@ -52,12 +52,12 @@ pub(super) fn build(
     for (program, arguments) in tries {
         let mut command = Command::new(program);
         command.args(arguments).arg(&absolute);
-        if reach == Reach::Repository {
+        if restriction == LoadRestriction::Lifted {
             command.args(["--load-restrictor", "LoadRestrictionsNone"]);
         }
         let said = match run(&mut command, left, patience) {
             Ok(Some(said)) => said,
-            Ok(None) => return Err(too_many_seconds(&name_of(folder), budget).into()),
+            Ok(None) => return Err(too_many_seconds(&name_of(folder), limits).into()),
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => {
                 return Err(
@@ -66,7 +66,7 @@ pub(super) fn build(
             }
         };
         if said.stdout.len() > left {
-            return Err(too_many_bytes(&name_of(folder), budget).into());
+            return Err(too_many_bytes(&name_of(folder), limits).into());
         }
         if !said.status.success() {
             let words = said.words();
@@ -98,7 +98,7 @@ pub(crate) fn run(
     run_fed(command, Stdio::null(), most, patience)
 }
 
-/// The same, with an input on stdin.
+/// Runs a program as [`run`] does, with an input on stdin.
 pub(crate) fn run_fed(
     command: &mut Command,
     stdin: Stdio,

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::baseline::{Opened, add, read_file};
+use super::baseline::{Opened, read_file};
 use super::build::{build, name_of};
 use super::generated::Generated;
 use super::inside::{check_file, git_root};
-use super::kustomization::Reach;
-use crate::diagnostic::{Diagnostic, FileId, Refused, Report, Sources, code, stage};
+use super::kustomization::LoadRestriction;
+use crate::diagnostic::{Diagnostic, FileId, Origin, Refused, Report, Sources, code, stage};
 use crate::limits::InputLimits;
 
 /// The list that `render -o` keeps in the folder that it writes.
@@ -29,7 +29,7 @@ pub(super) fn read_folder(
     folder: &Path,
     source_root: &Path,
     sources: &mut Sources,
-    budget: &InputLimits,
+    limits: &InputLimits,
     report: &mut Report,
 ) -> Vec<Opened> {
     let root = git_root(folder);
@@ -55,12 +55,12 @@ pub(super) fn read_folder(
                     continue;
                 }
                 walk.skip_current_dir();
-                let patience = Duration::from_secs(budget.build_seconds);
+                let patience = Duration::from_secs(limits.build_seconds);
                 let patience = patience.saturating_sub(began.elapsed());
-                let reach = Reach::of(entry.path(), source_root, sources, budget);
-                reach.and_then(|reach| {
-                    let file = built(entry.path(), reach, patience, sources, budget)?;
-                    let generated = Generated::by(entry.path(), budget).into();
+                let restriction = LoadRestriction::of(entry.path(), source_root, sources, limits);
+                restriction.and_then(|restriction| {
+                    let file = built(entry.path(), restriction, patience, sources, limits)?;
+                    let generated = Generated::by(entry.path(), limits).into();
                     Ok(Opened { file, is_named: false, generated })
                 })
             }
@@ -74,7 +74,7 @@ pub(super) fn read_folder(
                         )
                         .into()
                     })
-                    .and_then(|()| read_file(entry.path(), sources, budget))
+                    .and_then(|()| read_file(entry.path(), sources, limits))
                     .map(|file| Opened::plain(file, false))
             }
             Ok(_) => continue,
@@ -87,16 +87,16 @@ pub(super) fn read_folder(
 /// Builds a folder with kustomize.
 fn built(
     folder: &Path,
-    reach: Reach,
+    restriction: LoadRestriction,
     patience: Duration,
     sources: &mut Sources,
-    budget: &InputLimits,
+    limits: &InputLimits,
 ) -> Result<FileId, Refused> {
-    let left = budget.bytes.saturating_sub(sources.bytes());
+    let left = limits.bytes.saturating_sub(sources.bytes());
     stage::enter(name_of(folder));
-    let built = build(folder, reach, left, patience, budget);
+    let built = build(folder, restriction, left, patience, limits);
     stage::enter("reading");
-    add(name_of(folder), built?, sources, budget)
+    Ok(sources.add_from(Origin::Build(folder.to_owned()), name_of(folder), built?))
 }
 
 fn is_left_out(path: &Path) -> bool {

@@ -22,10 +22,10 @@ pub(super) struct Generated {
 
 impl Generated {
     /// The objects that the kustomization of a folder generates, and those that it builds upon.
-    pub(super) fn by(folder: &Path, budget: &InputLimits) -> Vec<Self> {
+    pub(super) fn by(folder: &Path, limits: &InputLimits) -> Vec<Self> {
         /// More kustomizations than anybody has. A limit, because each can name several others.
         const MOST: usize = 10_000;
-        Reader { budget, left: MOST, depth: 0 }.generated(folder, Vec::new())
+        Reader { limits, left: MOST, depth: 0 }.generated(folder, Vec::new())
     }
 
     /// Records in an object of a build which names it had.
@@ -44,7 +44,7 @@ impl Generated {
 }
 
 struct Reader<'b> {
-    budget: &'b InputLimits,
+    limits: &'b InputLimits,
     /// How many kustomizations may still be read.
     left: usize,
     /// How many kustomizations are open, each named by the one before.
@@ -104,10 +104,10 @@ impl Reader<'_> {
         self.left = self.left.checked_sub(1)?;
         let path =
             KUSTOMIZATION.iter().map(|name| folder.join(name)).find(|path| path.is_file())?;
-        let bytes = read_bytes(&path, self.budget.bytes as u64).ok()?;
+        let bytes = read_bytes(&path, self.limits.bytes as u64).ok()?;
         let mut sources = Sources::default();
         let file = sources.add("kustomization", String::from_utf8(bytes).ok()?);
-        parse_documents(&sources, file, self.budget).ok()?.into_iter().next()
+        parse_documents(&sources, file, self.limits).ok()?.into_iter().next()
     }
 }
 

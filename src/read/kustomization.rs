@@ -16,17 +16,18 @@ use super::text_of;
 use crate::diagnostic::{Diagnostic, Place, Problem, Refused, Sources, code};
 use crate::limits::{InputLimits, too_many_bytes};
 
-/// What kustomize may read.
+/// Which files kustomize may read: its `--load-restrictor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// What is below the folder of each kustomization: kustomize's own rule.
+pub(super) enum LoadRestriction {
+    /// Those below the folder of each kustomization: what kustomize does by itself.
     OwnFolders,
-    /// Everything that the kustomizations name, all of which is in the repository.
-    Repository,
+    /// All that the kustomizations name, which are in the repository: `LoadRestrictionsNone`.
+    Lifted,
 }
 
-impl Reach {
-    /// What the build of a folder has to read. Without Git, the folder of previews.yaml counts as the repository.
+impl LoadRestriction {
+    /// The restriction under which a folder can be built. Without Git, the folder of previews.yaml counts as the
+    /// repository.
     ///
     /// # Errors
     /// Each file outside of the repository.
@@ -34,23 +35,23 @@ impl Reach {
         folder: &Path,
         source_root: &Path,
         sources: &mut Sources,
-        budget: &InputLimits,
+        limits: &InputLimits,
     ) -> Result<Self, Refused> {
-        let Some(survey) = Survey::of(folder, source_root, sources, budget) else {
+        let Some(survey) = Survey::of(folder, source_root, sources, limits) else {
             return Ok(Self::OwnFolders);
         };
-        let reach = match survey.is_beside && survey.is_clear && survey.has_repository {
-            true => Self::Repository,
+        let restriction = match survey.is_beside && survey.is_clear && survey.has_repository {
+            true => Self::Lifted,
             false => Self::OwnFolders,
         };
-        Refused::unless_none(survey.findings, reach)
+        Refused::unless_none(survey.findings, restriction)
     }
 }
 
 /// The folders whose kustomizations a folder builds upon, links followed: its bases and components.
 pub(crate) fn built_upon(folder: &Path, source_root: &Path) -> BTreeSet<PathBuf> {
-    let (mut sources, budget) = (Sources::default(), InputLimits::default());
-    let survey = Survey::of(folder, source_root, &mut sources, &budget);
+    let (mut sources, limits) = (Sources::default(), InputLimits::default());
+    let survey = Survey::of(folder, source_root, &mut sources, &limits);
     let mut seen = survey.map(|survey| survey.seen).unwrap_or_default();
     if let Ok(itself) = real(folder) {
         seen.remove(&itself);
@@ -72,7 +73,7 @@ struct Survey<'s> {
     /// The repository, or the whole machine: what Git keeps is not read there either.
     repository: PathBuf,
     has_repository: bool,
-    budget: &'s InputLimits,
+    limits: &'s InputLimits,
     /// Bytes that may still be read.
     left: usize,
     /// Folders still to be read, with all links resolved.
@@ -102,14 +103,14 @@ impl<'s> Survey<'s> {
         folder: &Path,
         source_root: &Path,
         sources: &'s mut Sources,
-        budget: &'s InputLimits,
+        limits: &'s InputLimits,
     ) -> Option<Self> {
         let (repository, folder) = (repository_of(folder, source_root), real(folder).ok()?);
-        let left = budget.bytes.saturating_sub(sources.bytes());
+        let left = limits.bytes.saturating_sub(sources.bytes());
         let mut survey = Survey {
             has_repository: repository.is_some(),
             repository: repository.unwrap_or_else(|| PathBuf::from("/")),
-            budget,
+            limits,
             left,
             waiting: vec![folder],
             seen: BTreeSet::new(),
@@ -136,7 +137,7 @@ impl<'s> Survey<'s> {
             return;
         };
         let file = File { folder, path, text: &text };
-        let found = References::of_kustomization(&text, self.budget);
+        let found = References::of_kustomization(&text, self.limits);
         self.take(&file, found);
     }
 
@@ -153,7 +154,7 @@ impl<'s> Survey<'s> {
         };
         let shown = from_here(path).display().to_string();
         let Some(left) = self.left.checked_sub(bytes.len()) else {
-            self.findings.push(too_many_bytes(&shown, self.budget));
+            self.findings.push(too_many_bytes(&shown, self.limits));
             return None;
         };
         self.left = left;
@@ -197,7 +198,7 @@ impl<'s> Survey<'s> {
         if path.is_file() {
             if let Some(text) = self.read(path, runner.folder) {
                 let file = File { folder: runner.folder, path: path.to_owned(), text: &text };
-                let found = References::of_plugins(&text, self.budget);
+                let found = References::of_plugins(&text, self.limits);
                 self.take(&file, found);
             }
         } else if let Some(list) = kustomization_of(path) {
@@ -211,7 +212,7 @@ impl<'s> Survey<'s> {
             return;
         };
         let file = File { folder, path: list, text: &text };
-        let found = References::of_kustomization(&text, self.budget);
+        let found = References::of_kustomization(&text, self.limits);
         self.is_clear &= found.is_clear();
         if let Some(place) = found.more {
             let message =

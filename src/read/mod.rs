@@ -16,8 +16,8 @@ mod suite_references;
 mod suites;
 
 pub(crate) use baseline::{
-    add_text, open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file,
-    read_map,
+    open_baseline, parse_baseline, parse_config, read_argument, read_config, read_file, read_map,
+    text_within,
 };
 pub(crate) use build::{Said, run_fed as run_program};
 pub(crate) use discover::{discover, from_here, other_spelling};
@@ -26,7 +26,7 @@ pub(crate) use inside::{check_inside, git_root, is_carried, is_inside};
 pub(crate) use kustomization::built_upon;
 pub use previous::Parted;
 pub(crate) use previous::{Owner, Owners, is_of_namesake, restored, set_aside};
-pub(crate) use renamed::mend;
+pub(crate) use renamed::adapt_references;
 pub(crate) use resource_list::{ResourceList, read_resource_list};
 pub(crate) use suite_references::check_references;
 pub(crate) use suites::{check_gate, read_suites, source_root};

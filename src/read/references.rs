@@ -136,8 +136,8 @@ const CHART: &str = "HelmChartInflationGenerator";
 
 impl References {
     /// Reads a kustomization.
-    pub(super) fn of_kustomization(text: &str, budget: &InputLimits) -> Self {
-        let mut reader = Reader::new(budget);
+    pub(super) fn of_kustomization(text: &str, limits: &InputLimits) -> Self {
+        let mut reader = Reader::new(limits);
         match &reader.documents(text)[..] {
             [] => reader.found.is_unknown = true,
             [document] => reader.kustomization(document),
@@ -151,8 +151,8 @@ impl References {
     }
 
     /// Reads a file with plugins. What it names is relative to the kustomization that runs them.
-    pub(super) fn of_plugins(text: &str, budget: &InputLimits) -> Self {
-        let mut reader = Reader::new(budget);
+    pub(super) fn of_plugins(text: &str, limits: &InputLimits) -> Self {
+        let mut reader = Reader::new(limits);
         for plugin in reader.documents(text) {
             reader.plugin(&plugin);
         }
@@ -166,7 +166,7 @@ impl References {
 }
 
 struct Reader<'b> {
-    budget: &'b InputLimits,
+    limits: &'b InputLimits,
     /// The item that holds the text, if it is part of another.
     within: Option<Place>,
     may_be_secret: bool,
@@ -174,8 +174,8 @@ struct Reader<'b> {
 }
 
 impl<'b> Reader<'b> {
-    fn new(budget: &'b InputLimits) -> Self {
-        Self { budget, within: None, may_be_secret: false, found: References::default() }
+    fn new(limits: &'b InputLimits) -> Self {
+        Self { limits, within: None, may_be_secret: false, found: References::default() }
     }
 
     fn problem(&mut self, place: Place, message: impl Into<String>, help: impl Into<String>) {
@@ -186,7 +186,7 @@ impl<'b> Reader<'b> {
     fn documents(&mut self, text: &str) -> Vec<Node> {
         let mut sources = Sources::default();
         let file = sources.add("kustomization", text);
-        parse_documents(&sources, file, self.budget).unwrap_or_else(|refused| {
+        parse_documents(&sources, file, self.limits).unwrap_or_else(|refused| {
             let Diagnostic { message, help, place, .. } = refused.into_first();
             let message = format!("it is not read as kustomize reads it: {}", unquoted(&message));
             self.problem(place.unwrap_or_default(), message, help);

@@ -46,7 +46,7 @@ const fn says(parent: &'static str, key: &'static str, kind: &'static str) -> Fi
     Field { parent, key, target: Target::Says(kind) }
 }
 
-/// Fields that kustomize adapts in the pods of the kinds in [`MENDED_PODS`].
+/// Fields that kustomize adapts in the pods of the kinds in [`ADAPTED_PODS`].
 /// See
 /// <https://github.com/kubernetes-sigs/kustomize/blob/master/api/internal/konfig/builtinpluginconsts/namereference.go>.
 const OF_PODS: [Field; 15] = [
@@ -68,11 +68,11 @@ const OF_PODS: [Field; 15] = [
 ];
 
 /// The kinds in whose pods kustomize adapts references.
-const MENDED_PODS: [&str; 7] =
+const ADAPTED_PODS: [&str; 7] =
     ["CronJob", "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "StatefulSet"];
 
 /// Fields that kustomize adapts in other objects, as far as they matter here.
-const MENDED: [(&str, Field); 9] = [
+const ADAPTED: [(&str, Field); 9] = [
     ("ClusterRoleBinding", Field { parent: "subjects", key: "name", target: Target::Subject }),
     ("HorizontalPodAutoscaler", says("spec/scaleTargetRef", "name", "Deployment")),
     ("Ingress", is("spec/defaultBackend/service", "name", "Service")),
@@ -139,7 +139,7 @@ const MIRROR_OF_RULE: Field =
 
 /// Rewrites references to the names that kustomize will write when its build ends. Returns a finding for each
 /// reference for which that is unknown, if it is in an object of the baseline's `namespaces`.
-pub(crate) fn mend(
+pub(crate) fn adapt_references(
     objects: &mut [Object],
     is_of_baseline: impl Fn(&str) -> bool,
 ) -> Vec<Diagnostic> {
@@ -156,17 +156,18 @@ pub(crate) fn mend(
     let known = Known::new(objects, is_of_baseline);
     for (number, object) in objects.iter_mut().enumerate() {
         let Object { id, node, .. } = object;
-        let mut mender = Mender { known: &known, referrer: number, id, findings: &mut findings };
+        let mut adapter =
+            ReferenceAdapter { known: &known, referrer: number, id, findings: &mut findings };
         let kind = id.kind.as_str();
         let template = kinds::template(kinds::find(&id.group, kind));
-        let is_mended = MENDED_PODS.contains(&kind);
+        let is_adapted = ADAPTED_PODS.contains(&kind);
         if let Some(pod) = node.at_mut(template).and_then(|template| template.get_mut("spec")) {
-            OF_PODS.iter().for_each(|field| mender.look(pod, field, is_mended));
-            OTHERS_OF_PODS.iter().for_each(|field| mender.look(pod, field, false));
+            OF_PODS.iter().for_each(|field| adapter.look(pod, field, is_adapted));
+            OTHERS_OF_PODS.iter().for_each(|field| adapter.look(pod, field, false));
         }
-        for (fields, is_mended) in [(&MENDED[..], true), (&OTHERS[..], false)] {
+        for (fields, is_adapted) in [(&ADAPTED[..], true), (&OTHERS[..], false)] {
             let of_kind = fields.iter().filter(|(of, _)| *of == kind);
-            of_kind.for_each(|(_, field)| mender.look(node, field, is_mended));
+            of_kind.for_each(|(_, field)| adapter.look(node, field, is_adapted));
         }
     }
     findings
@@ -285,20 +286,20 @@ fn is_one(namespace: &str, other: &str) -> bool {
 }
 
 /// Adapts the references of one object.
-struct Mender<'k, 'f> {
+struct ReferenceAdapter<'k, 'f> {
     known: &'k Known,
     referrer: usize,
     id: &'k Id,
     findings: &'f mut Vec<Diagnostic>,
 }
 
-impl<'k> Mender<'k, '_> {
-    fn look(&mut self, node: &mut Node, field: &Field, is_mended: bool) {
-        visit(node, field.parent, &mut |parent| self.field(parent, field, is_mended));
+impl<'k> ReferenceAdapter<'k, '_> {
+    fn look(&mut self, node: &mut Node, field: &Field, is_adapted: bool) {
+        visit(node, field.parent, &mut |parent| self.field(parent, field, is_adapted));
     }
 
     /// Handles a field of this mapping: a name or a list of names.
-    fn field(&mut self, parent: &mut Node, field: &Field, is_mended: bool) {
+    fn field(&mut self, parent: &mut Node, field: &Field, is_adapted: bool) {
         let said = parent.text_at(&["kind"]);
         let kind: SmolStr = match field.target {
             Target::Is(kind) => kind.into(),
@@ -325,7 +326,7 @@ impl<'k> Mender<'k, '_> {
         for name in names {
             let past = self.name(name, &kind, namespace.as_deref(), field.target);
             match past {
-                Some(past) if is_mended => {
+                Some(past) if is_adapted => {
                     *name = Node { place: name.place, ..Node::string(past.id.name.clone()) };
                     given = Some(&past.id.namespace);
                 }

@@ -21,10 +21,10 @@ pub(crate) struct ResourceList {
 pub(crate) fn read_resource_list(
     sources: &Sources,
     file: FileId,
-    budget: &InputLimits,
+    limits: &InputLimits,
     report: &mut Report,
 ) -> ResourceList {
-    let mut documents = report.keep(parse_documents(sources, file, budget)).unwrap_or_default();
+    let mut documents = report.keep(parse_documents(sources, file, limits)).unwrap_or_default();
     let is_list = |node: &Node| {
         matches!(node.text_at(&["kind"]), Some("ResourceList" | "List"))
             && node.get("items").is_some()

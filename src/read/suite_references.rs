@@ -16,7 +16,7 @@ use crate::spec::Config;
 pub(crate) fn check_references(
     config: &Config,
     files: &BTreeMap<String, Vec<u8>>,
-    budget: &InputLimits,
+    limits: &InputLimits,
     report: &mut Report,
 ) {
     for (index, suite) in config.previews.spec.tests.iter().enumerate() {
@@ -24,40 +24,40 @@ pub(crate) fn check_references(
             let below = path.strip_prefix(&suite.name).and_then(|rest| rest.strip_prefix('/'));
             Some((below?, content.as_slice()))
         });
-        let files = ordered(files);
-        let lists = files.iter().filter(|(path, _)| folder_of(path).is_some());
-        let lists = lists.map(|(path, content)| {
-            (*path, read(content, |text| References::of_kustomization(text, budget)))
-        });
-        let all = Files { lists: ordered(lists), files: &files, budget };
-        let built = all.built();
-        let mut seen = BTreeSet::new();
-        for (path, list) in &all.lists {
-            let folder = folder_of(path).unwrap_or_default();
-            let plugins = all.plugins(path, list);
-            let of_plugins = plugins.iter().map(|(path, found)| (*path, found));
-            for (path, found) in iter::once((*path, list)).chain(of_plugins) {
-                let name = &suite.name;
-                let field = format_args!("spec.tests[{index}].path");
-                let outside = outside(folder, found);
-                if !outside.is_empty() {
-                    let outside = first_of(5, ", ", outside);
-                    let message = format!(
-                        "{path} of the suite `{name}` refers to {outside}, outside of the suite's folder"
-                    );
-                    let help = "a tree carries the suite's folder alone: move it below that folder, or let \
-                                spec.tests name a folder that holds both";
-                    report.push(config.finding(&code::SUITE_OUTSIDE, field, message, help));
-                }
-                if let Some((_, Problem { message, help })) = found.problems.first()
-                    && built.contains(folder)
-                    && seen.insert(path)
-                {
-                    let message = format!(
-                        "what {path} of the suite `{name}` refers to is not known: {message}"
-                    );
-                    report.push(config.finding(&code::SUITE_OUTSIDE, field, message, help));
-                }
+        check_suite(config, index, &Files::new(&ordered(files), limits), report);
+    }
+}
+
+/// Reports what the kustomizations of one suite refer to outside of it, and those of which that cannot be known. The
+/// suite is the item `index` of `spec.tests`.
+fn check_suite(config: &Config, index: usize, all: &Files<'_>, report: &mut Report) {
+    let name = &config.previews.spec.tests[index].name;
+    let field = format_args!("spec.tests[{index}].path");
+    let finding = |message, help: &str| config.finding(&code::SUITE_OUTSIDE, field, message, help);
+    let built = all.built();
+    let mut seen = BTreeSet::new();
+    for (path, list) in &all.lists {
+        let folder = folder_of(path).unwrap_or_default();
+        let plugins = all.plugins(path, list);
+        let of_plugins = plugins.iter().map(|(path, found)| (*path, found));
+        for (path, found) in iter::once((*path, list)).chain(of_plugins) {
+            let outside = outside(folder, found);
+            if !outside.is_empty() {
+                let outside = first_of(5, ", ", outside);
+                let message = format!(
+                    "{path} of the suite `{name}` refers to {outside}, outside of the suite's folder"
+                );
+                let help = "a tree carries the suite's folder alone: move it below that folder, or let \
+                            spec.tests name a folder that holds both";
+                report.push(finding(message, help));
+            }
+            if let Some((_, Problem { message, help })) = found.problems.first()
+                && built.contains(folder)
+                && seen.insert(path)
+            {
+                let message =
+                    format!("what {path} of the suite `{name}` refers to is not known: {message}");
+                report.push(finding(message, help));
             }
         }
     }
@@ -74,10 +74,18 @@ struct Files<'f> {
     files: &'f BTreeMap<&'f str, &'f [u8]>,
     /// Its kustomizations, by their paths.
     lists: BTreeMap<&'f str, References>,
-    budget: &'f InputLimits,
+    limits: &'f InputLimits,
 }
 
 impl<'f> Files<'f> {
+    fn new(files: &'f BTreeMap<&'f str, &'f [u8]>, limits: &'f InputLimits) -> Self {
+        let lists = files.iter().filter(|(path, _)| folder_of(path).is_some());
+        let lists = lists.map(|(path, content)| {
+            (*path, read(content, |text| References::of_kustomization(text, limits)))
+        });
+        Self { files, lists: ordered(lists), limits }
+    }
+
     /// What the kustomization of a folder names.
     fn named_in(&self, folder: &str) -> impl Iterator<Item = &Reference> {
         let path = move |name: &str| match folder {
@@ -130,7 +138,7 @@ impl<'f> Files<'f> {
                 break;
             }
             if let Some((file, content)) = self.files.get_key_value(path.as_str()) {
-                let found = read(content, |text| References::of_plugins(text, self.budget));
+                let found = read(content, |text| References::of_plugins(text, self.limits));
                 plugins.push((*file, found));
             }
             let listed = self.named_in(&path).filter(|named| named.kind == Kind::Resource);

@@ -19,15 +19,15 @@ pub(crate) fn read_suites(
     config: &Config,
     root: &Path,
     sources: &Sources,
-    budget: &InputLimits,
+    limits: &InputLimits,
     report: &mut Report,
 ) -> BTreeMap<String, Vec<u8>> {
-    let left = budget.bytes.saturating_sub(sources.bytes());
+    let left = limits.bytes.saturating_sub(sources.bytes());
     let mut reader = Reader { config, root, left, files: BTreeMap::new(), report };
     for (index, suite) in config.previews.spec.tests.iter().enumerate() {
         // Validation reports other paths.
         if is_inside(&suite.path) && reader.read(index, suite).is_none() {
-            reader.report.push(too_many_bytes(&format!("the suite `{}`", suite.name), budget));
+            reader.report.push(too_many_bytes(&format!("the suite `{}`", suite.name), limits));
             break;
         }
     }

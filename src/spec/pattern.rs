@@ -34,5 +34,5 @@ macro_rules! image {
 
 /// The name of an image.
 pub(super) const IMAGE: &str = image!("^", "$");
-/// The same, or nothing.
+/// The name of an image, or nothing.
 pub(super) const IMAGE_OR_NONE: &str = image!("^(", ")?$");

@@ -1,4 +1,4 @@
-//! One entry of `spec.previews`: a preview, and what it changes.
+//! One preview, an item of `spec.previews`, and what it changes.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

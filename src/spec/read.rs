@@ -53,7 +53,7 @@ impl Config {
         &self.previews.metadata.name
     }
 
-    /// The entry of `spec.services` for a service, if there is one.
+    /// The item of `spec.services` for a service, if there is one.
     #[must_use]
     pub fn facts(&self, service: &str, namespace: &str) -> Option<&ServiceFacts> {
         let all = self.facts.get(service)?.iter().map(|&index| &self.previews.spec.services[index]);

@@ -34,28 +34,28 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     };
     let facts = spec.services.iter().map(|fact| meant(&known, &fact.name, &fact.namespace));
     named_once(input, format_args!("spec.services"), facts, report);
-    for (i, fact) in spec.services.iter().enumerate() {
-        let path = format_args!("spec.services[{i}]");
+    for (index, fact) in spec.services.iter().enumerate() {
+        let path = format_args!("spec.services[{index}]");
         exists(path, [&fact.name, &fact.namespace], report);
         ports(input, &path.to_string(), fact, report);
-        for (d, host) in fact.dependencies.iter().enumerate() {
+        for (position, host) in fact.dependencies.iter().enumerate() {
             if !(is_dns_label(host) || host.contains('.') && is_dns_subdomain(host)) {
                 report.push(config.finding(
                     &code::BAD_NAME,
-                    format_args!("{path}.dependencies[{d}]"),
+                    format_args!("{path}.dependencies[{position}]"),
                     format!("`{host}` is not the host of a service"),
                     "write its name, or its name and namespace such as `otel.tracing`, without a port",
                 ));
             }
         }
     }
-    for (p, preview) in spec.previews.iter().enumerate() {
-        let path = format_args!("spec.previews[{p}].services");
+    for (index, preview) in spec.previews.iter().enumerate() {
+        let path = format_args!("spec.previews[{index}].services");
         let names = preview.services.iter();
         let names = names.map(|service| meant(&known, &service.name, &service.namespace));
         named_once(input, path, names, report);
-        for (s, service) in preview.services.iter().enumerate() {
-            let path = format_args!("{path}[{s}]");
+        for (position, service) in preview.services.iter().enumerate() {
+            let path = format_args!("{path}[{position}]");
             exists(path, [&service.name, &service.namespace], report);
             let names = service.env.iter().map(|env| [env.name.as_str(), ""]);
             named_once(input, format_args!("{path}.env"), names, report);

@@ -63,7 +63,7 @@ mod tests {
 
     use super::*;
     use crate::diagnostic::text::tests::{assert_harmless, hostile};
-    use crate::diagnostic::{Place, code};
+    use crate::diagnostic::{Origin, Place, code};
 
     const SHOP: Subject<'_> =
         Subject { api_version: "anabranch.dev/v1alpha1", kind: "Previews", name: "shop" };
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn a_field_comes_with_its_object_and_stdin_is_no_file() {
         let mut sources = Sources::default();
-        let stdin = sources.add("<stdin>", "a: 1\n");
+        let stdin = sources.add_from(Origin::Stdin, "<stdin>", "a: 1\n");
         let file = sources.add("base.yaml", "a: 1\n");
         let mut report = Report::default();
         report.push(

@@ -275,6 +275,18 @@ fn findings_are_denied_and_allowed_by_their_codes() {
 }
 
 #[test]
+fn a_file_called_like_a_build_or_like_stdin_is_a_file() {
+    let shop = Shop::new();
+    for name in ["kustomize build x.yaml", "<stdin>"] {
+        let arguments = ["check", name, "-b", "apps", "--format", "github"];
+        shop.write(name, &config("cart:2").replace("services:", "service:"));
+        let mut command = Command::new(ANABRANCH);
+        let said = run(command.args(arguments).current_dir(shop.path(".")), "").stdout;
+        assert!(said.contains(&format!("file={name},line=")), "{said}");
+    }
+}
+
+#[test]
 fn colours_are_for_terminals_or_whoever_asks() {
     let shop = Shop::new();
     for command in ["check", "render", "check --format json"] {

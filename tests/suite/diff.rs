@@ -395,6 +395,31 @@ fn a_broken_secret_of_a_folder_is_named_without_its_text() {
 }
 
 #[test]
+fn a_secret_within_another_object_is_shown_in_no_form() {
+    let set = |value: &str, name: &str| {
+        format!(
+            "apiVersion: fluxcd.controlplane.io/v1\nkind: ResourceSet\n\
+             metadata: {{name: set, namespace: shop, labels: {{app: {name}}}}}\nspec:\n  resources:\n  \
+             - {{apiVersion: v1, kind: Secret, metadata: {{name: a}}, stringData: {{p: {value}}}}}\n"
+        )
+    };
+    let previews = PREVIEWS.replacen("namespace: shop", "namespace: shop, delivery: include", 1);
+    let checkout = Checkout::new(&[
+        ("previews.yaml", &previews),
+        ("baseline/shop.yaml", BASELINE),
+        ("baseline/set.yaml", &set("hunter2", "a")),
+    ]);
+    // The Secret changes, or what is beside it.
+    for changed in [set("hunter3", "a"), set("hunter2", "b")] {
+        checkout.write("baseline/set.yaml", &changed);
+        for form in ["text", "json", "markdown"] {
+            let said = checkout.diff(&["--base", "main", "--format", form]).ok();
+            assert!(said.contains("set") && !said.contains("hunter"), "{said}");
+        }
+    }
+}
+
+#[test]
 fn nothing_is_run_that_the_repository_names() {
     let checkout = changed();
     let witness = checkout.path("witness");

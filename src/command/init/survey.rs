@@ -4,16 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::{Report, Sources};
+use crate::diagnostic::{Origin, Report, Sources};
 use crate::kube::kinds::is_cluster_scoped;
 use crate::kube::{Object, gateway};
 use crate::limits::InputLimits;
 use crate::read::{built_upon, open_baseline, parse_baseline, source_root};
 use crate::validate::{is_dns_label, is_dns_subdomain};
 use crate::yaml::Node;
-
-/// The prefix of the names of builds.
-const BUILD: &str = "kustomize build ";
 
 /// The objects of a folder, without those of kustomizations that others of the folder build upon: a base is part of
 /// its overlays.
@@ -42,10 +39,12 @@ impl Survey {
         }
         let (objects, sources, _) = read(folder);
         let folders = objects.iter().map(|object| {
-            let file = &sources.get(object.place().file()).name;
-            match file.strip_prefix(BUILD) {
-                Some(built) => Some(PathBuf::from(built)),
-                None => Path::new(file).parent().map(Path::to_owned),
+            let source = sources.get(object.place().file());
+            match &source.origin {
+                Origin::Build(folder) => Some(folder.clone()),
+                Origin::File | Origin::Stdin => {
+                    Path::new(&source.name).parent().map(Path::to_owned)
+                }
             }
         });
         let folders: Vec<Option<PathBuf>> = folders.collect();
@@ -156,9 +155,9 @@ pub(super) fn fault(folder: &Path, namespace: &str) -> Option<String> {
 /// The objects of a folder, and the findings of reading it.
 fn read(folder: &Path) -> (Vec<Object>, Sources, Report) {
     let (mut sources, mut report) = (Sources::default(), Report::default());
-    let budget = InputLimits::default();
-    let files = open_baseline(&[folder], folder, &mut sources, &budget, &mut report);
-    let objects = parse_baseline(&sources, &files, &budget, &mut report);
+    let limits = InputLimits::default();
+    let files = open_baseline(&[folder], folder, &mut sources, &limits, &mut report);
+    let objects = parse_baseline(&sources, &files, &limits, &mut report);
     (objects, sources, report)
 }
 

@@ -14,10 +14,10 @@ mod tests;
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
-use crate::diagnostic::{Place, Problem, Sources, code, nearest, some_of};
+use crate::diagnostic::{Place, Problem, Sources, nearest, some_of};
 use crate::kube::meta::is_substituted;
 use crate::kube::{Kind, Object, kinds, names};
-use crate::limits::{Allowance, Exceeded, InputLimits, flag, is_over, or_raise};
+use crate::limits::{Allowance, Exceeded, InputLimits, flag, or_raise};
 use crate::spec::{self, PatchTarget};
 use crate::yaml::{Data, Node, parse_documents};
 
@@ -256,6 +256,7 @@ impl<'a> Patch<'a> {
         // The patch consumes the object, and its identity with it.
         let texts = identity(object).texts().map(SmolStr::from);
         let before = Identity::of(texts.each_ref().map(SmolStr::as_str));
+        let notes = names::notes(object);
         let original = std::mem::take(object);
         let patched = match &self.parsed {
             Parsed::Strategic(documents) => merge::apply(original, &documents[part]),
@@ -271,6 +272,13 @@ impl<'a> Patch<'a> {
                 format!("changes {field} of {before} from `{from}` to `{to}`"),
                 "leave apiVersion, kind, metadata.name and metadata.namespace as they are: a copy \
                  is known by them",
+            ));
+        }
+        if names::notes(object) != notes {
+            return Err(Problem::new(
+                format!("changes annotations of {before} in which kustomize notes its names"),
+                "leave annotations of internal.config.kubernetes.io out of the patch: a build would \
+                 give the copy another name",
             ));
         }
         Ok(())
@@ -322,10 +330,10 @@ fn read(text: &str, place: Place, allowance: &mut Allowance) -> Result<Vec<Node>
     let mut documents = parse_documents(&sources, file, &limits).map_err(|refused| {
         let first = refused.into_first();
         let line = first.place.map_or(1, |place| sources.line_column(place).0);
-        let help = match first.code == &code::INPUT_LIMIT {
-            true if is_over(&first, flag::DEPTH) => fewer_levels(),
-            true => return allowance.exceed().into(),
-            false => first.help,
+        let help = match first.exceeded {
+            Some(flag::DEPTH) => fewer_levels(),
+            Some(_) => return allowance.exceed().into(),
+            None => first.help,
         };
         Problem::new(format!("cannot be read, line {line}: {}", first.message), help)
     })?;

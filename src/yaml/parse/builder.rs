@@ -39,7 +39,7 @@ pub(super) struct Builder {
     file: FileId,
     /// The start of the current document in its file.
     offset: usize,
-    budget: InputLimits,
+    limits: InputLimits,
     /// The documents that are not empty.
     pub(super) documents: Vec<Node>,
     /// The number of documents, including empty ones.
@@ -52,11 +52,11 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    pub(super) fn new(file: FileId, budget: InputLimits) -> Self {
+    pub(super) fn new(file: FileId, limits: InputLimits) -> Self {
         Self {
             file,
             offset: 0,
-            budget,
+            limits,
             documents: Vec::new(),
             seen: 0,
             open: Vec::new(),
@@ -78,7 +78,7 @@ impl Builder {
         }
         let body = without_marker(piece.text);
         let start = piece.offset + piece.text.len() - body.map_or(0, str::len);
-        let quick = body.and_then(|body| quick::read(body, self.file, start, &self.budget));
+        let quick = body.and_then(|body| quick::read(body, self.file, start, &self.limits));
         let Some(quick) = quick else {
             return self.parse(piece.text, piece.offset);
         };
@@ -126,8 +126,8 @@ impl Builder {
     }
 
     fn check_nodes(&mut self, place: Place) -> Result<(), Stop> {
-        if self.nodes > self.budget.nodes {
-            return self.stop_at(place, "the input has more nodes", self.budget.nodes, flag::NODES);
+        if self.nodes > self.limits.nodes {
+            return self.stop_at(place, "the input has more nodes", self.limits.nodes, flag::NODES);
         }
         Ok(())
     }
@@ -135,9 +135,9 @@ impl Builder {
     /// Counts a document, also an empty one, as each takes time.
     fn count_document(&mut self, place: Place) -> Result<(), Stop> {
         self.seen += 1;
-        if self.seen > self.budget.documents {
+        if self.seen > self.limits.documents {
             let problem = "the input has more documents";
-            return self.stop_at(place, problem, self.budget.documents, flag::DOCUMENTS);
+            return self.stop_at(place, problem, self.limits.documents, flag::DOCUMENTS);
         }
         Ok(())
     }
@@ -146,9 +146,9 @@ impl Builder {
     fn check_copy(&mut self, weight: usize, place: Place) -> Result<(), Stop> {
         self.alias_nodes += weight;
         self.nodes += weight;
-        if self.alias_nodes > self.budget.alias_nodes {
+        if self.alias_nodes > self.limits.alias_nodes {
             let problem = "anchors and aliases make more nodes";
-            return self.stop_at(place, problem, self.budget.alias_nodes, flag::ALIAS_NODES);
+            return self.stop_at(place, problem, self.limits.alias_nodes, flag::ALIAS_NODES);
         }
         self.check_nodes(place)
     }
@@ -257,8 +257,8 @@ impl Builder {
     }
 
     fn start(&mut self, data: Data, place: Place, anchor: Option<SmolStr>) -> Result<(), Stop> {
-        if self.open.len() >= self.budget.depth {
-            return self.stop_at(place, "the input nests deeper", self.budget.depth, flag::DEPTH);
+        if self.open.len() >= self.limits.depth {
+            return self.stop_at(place, "the input nests deeper", self.limits.depth, flag::DEPTH);
         }
         if self.is_at_key() {
             self.complex_key(place);
@@ -391,7 +391,7 @@ impl Builder {
         place: Place,
         problem: &str,
         limit: usize,
-        flag: &str,
+        flag: &'static str,
     ) -> Result<(), Stop> {
         self.errors.push(over_limit(place, problem, limit, flag));
         Err(Stop)

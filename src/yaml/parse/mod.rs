@@ -25,21 +25,21 @@ use crate::limits::{InputLimits, too_many_bytes};
 pub fn parse_documents(
     sources: &Sources,
     file: FileId,
-    budget: &InputLimits,
+    limits: &InputLimits,
 ) -> Result<Vec<Node>, Refused> {
-    parse_counted(sources, file, budget).0
+    parse_counted(sources, file, limits).0
 }
 
-/// The same, with the number of nodes that were read.
+/// Reads every document, and counts the nodes.
 pub(crate) fn parse_counted(
     sources: &Sources,
     file: FileId,
-    budget: &InputLimits,
+    limits: &InputLimits,
 ) -> (Result<Vec<Node>, Refused>, usize) {
     let text = &sources.get(file).text;
-    let mut builder = Builder::new(file, *budget);
-    if text.len() > budget.bytes {
-        return (Err(too_many_bytes(&sources.get(file).name, budget).into()), 0);
+    let mut builder = Builder::new(file, *limits);
+    if text.len() > limits.bytes {
+        return (Err(too_many_bytes(&sources.get(file).name, limits).into()), 0);
     }
     for piece in pieces(text) {
         if builder.read(&piece).is_err() {

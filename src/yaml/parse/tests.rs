@@ -197,11 +197,11 @@ fn bad_texts_are_refused_with_their_code() {
 
 #[test]
 fn documents_count_whether_empty_or_not() {
-    let budget = InputLimits { documents: 2, ..InputLimits::default() };
+    let limits = InputLimits { documents: 2, ..InputLimits::default() };
     let read = |text: &str| {
         let mut sources = Sources::default();
         let file = sources.add_quotable("a.yaml", text);
-        parse_documents(&sources, file, &budget).map_err(|errors| errors[0].code.id)
+        parse_documents(&sources, file, &limits).map_err(|errors| errors[0].code.id)
     };
     for part in ["---\na: b\n", "---\n---\n", "---\n# c\n", "---\n!!str\n...\n"] {
         assert!(read(&part.repeat(2)).is_ok(), "{part}");
@@ -230,11 +230,11 @@ fn an_alias_bomb_ends_in_an_error() {
 
 #[test]
 fn what_aliases_make_counts_as_nodes_too() {
-    let budget = InputLimits { nodes: 100, alias_nodes: usize::MAX, ..InputLimits::default() };
+    let limits = InputLimits { nodes: 100, alias_nodes: usize::MAX, ..InputLimits::default() };
     let read = |text: &str| {
         let mut sources = Sources::default();
         let file = sources.add_quotable("a.yaml", text);
-        let (read, nodes) = parse_counted(&sources, file, &budget);
+        let (read, nodes) = parse_counted(&sources, file, &limits);
         (read.err().map(|errors| errors[0].help.clone()), nodes)
     };
     let ten = "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\nb: [";

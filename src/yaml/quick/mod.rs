@@ -25,7 +25,7 @@ pub(super) struct Quick {
 }
 
 /// Reads `text`, one document at `offset` in its file. `None` if it needs the conforming parser.
-pub(super) fn read(text: &str, file: FileId, offset: usize, budget: &InputLimits) -> Option<Quick> {
+pub(super) fn read(text: &str, file: FileId, offset: usize, limits: &InputLimits) -> Option<Quick> {
     if !is_plain_text(text) {
         return None;
     }
@@ -37,7 +37,7 @@ pub(super) fn read(text: &str, file: FileId, offset: usize, budget: &InputLimits
         file,
         offset,
         nodes: 0,
-        most: budget.nodes,
+        most: limits.nodes,
         items: Vec::with_capacity(8),
         entries: Vec::with_capacity(32),
     };
@@ -45,10 +45,10 @@ pub(super) fn read(text: &str, file: FileId, offset: usize, budget: &InputLimits
         return Some(Quick { node: None, nodes: 0 });
     };
     let node = match reader.bytes[reader.at] {
-        b'{' | b'[' => reader.scalar(indent, budget.depth),
-        _ => reader.block(indent, indent, budget.depth),
+        b'{' | b'[' => reader.scalar(indent, limits.depth),
+        _ => reader.block(indent, indent, limits.depth),
     };
-    if reader.nodes > budget.nodes {
+    if reader.nodes > limits.nodes {
         return Some(Quick { node: None, nodes: reader.nodes });
     }
     // A document ends with its first block.

@@ -81,6 +81,6 @@ fn image(container: &Node) -> Cow<'_, str> {
 fn show(node: &Node) -> Cow<'_, str> {
     match &node.data {
         Data::Scalar { text, .. } => short(text),
-        _ => short(&without_secrets(node).to_string()).into_owned().into(),
+        _ => short(&without_secrets(node, secret::may_be_secret).to_string()).into_owned().into(),
     }
 }

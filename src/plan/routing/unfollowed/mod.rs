@@ -92,7 +92,7 @@ impl<'a> RouteIndex<'a, '_> {
                 return finding;
             }
         }
-        let (service, backend) = self.import(route).filter(|_| is_mesh(route))?;
+        let (service, backend) = self.import(route).filter(|_| is_mesh(route) || has_entries)?;
         Some(not_previewed(route, service, backend.place))
     }
 
@@ -144,7 +144,9 @@ impl<'a> RouteIndex<'a, '_> {
                 name.and_then(|name| self.catalog.service(name)).is_none()
             }
             (istio_kind::GROUP, "ServiceEntry") => true,
-            (gateway::GROUP, "ListenerSet") => has_entries && !is_cloned(),
+            (gateway::GROUP, "ListenerSet") | (gateway::EXPERIMENTS, "XListenerSet") => {
+                has_entries && !is_cloned()
+            }
             _ => false,
         })
     }
