@@ -12,8 +12,8 @@ use crate::yaml::Node;
 /// How many parts of an object a finding names.
 const SHOWN: usize = 5;
 
-/// The parts of an object, as texts for a message, by which its pods, or those that read it, get secrets. No value is shown, only the word by
-/// which an injector knows it.
+/// The parts of an object, as texts for a message, by which its pods, or those that read it, get secrets. No value is
+/// shown, only the word by which an injector knows it.
 pub(super) fn parts(object: &Object) -> Vec<String> {
     if object.is("", "ConfigMap") {
         let data = object.node.entries_at(&["data"]).iter();
