@@ -6,14 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::affinity::look_in_baseline;
 use super::meta::labels;
+use crate::kube::istio::EXPORT_ANNOTATION;
 use crate::kube::{Id, Kind, Object, in_front, meta, names};
-use crate::model::{Mesh, ServiceName, pod_spec_mut, services_domain};
+use crate::model::{Mesh, ServiceName, is_headless, pod_spec_mut, services_domain};
 use crate::ordered::ordered;
 use crate::plan::{Body, Copied, Environment, Plan, Room, subject_applies};
 use crate::yaml::{Data, Node};
-
-/// The annotation of a Service with the namespaces that see it.
-const EXPORT_TO: &str = "networking.istio.io/exportTo";
 
 /// The file of a copy. Each service has one; there is one for objects of several services, and one for policies.
 pub(super) fn file_of<'p>(copied: &Copied<'p>) -> Cow<'p, str> {
@@ -134,7 +132,8 @@ fn search(pod: &mut Node, baseline: &str, preview: &str) {
 fn service(node: &mut Node, plan: &Plan<'_>, room: &Room<'_>) {
     let baseline = room.baseline;
     if let Some(annotations) = node.at_mut(&["metadata", "annotations"])
-        && let Some(export) = annotations.get(EXPORT_TO).and_then(Node::text).map(str::to_owned)
+        && let Some(export) =
+            annotations.get(EXPORT_ANNOTATION).and_then(Node::text).map(str::to_owned)
         && !export.split(',').any(|to| to.trim() == "*")
     {
         // Callers in the baseline must see the copy, or their routes have no endpoints.
@@ -142,13 +141,13 @@ fn service(node: &mut Node, plan: &Plan<'_>, room: &Room<'_>) {
         let mut to: Vec<&str> =
             others.filter(|to| !matches!(*to, "." | "~") && *to != baseline).collect();
         to.extend([baseline, &room.namespace]);
-        annotations.set(EXPORT_TO, Node::string(to.join(",")));
+        annotations.set(EXPORT_ANNOTATION, Node::string(to.join(",")));
     }
     let name = node.text_at(&["metadata", "name"]).unwrap_or_default();
     let name = ServiceName { name, namespace: baseline };
     let addressed = plan.routing.addressed.contains(&name);
+    let headless = is_headless(node) && !addressed;
     let spec = node.make(&["spec"]);
-    let headless = spec.text_at(&["clusterIP"]) == Some("None") && !addressed;
     spec.retain(meta::keeps_service_field);
     if let Some(ports) = spec.get_mut("ports") {
         for port in ports.items_mut() {

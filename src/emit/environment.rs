@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use smallvec::SmallVec;
 
 use super::meta;
-use crate::kube::istio::{API_VERSION, Egress, GROUP, Sidecar, SidecarSpec};
+use crate::kube::istio::{API_VERSION, Egress, GROUP, ROOT_NAMESPACE, Sidecar, SidecarSpec};
 use crate::kube::meta::{is_literal, keeps_namespace_annotation, keeps_namespace_label};
 use crate::kube::{ConfigMap, Namespace, Object, ObjectMeta, Service, ServiceSpec, marks};
 use crate::model::Mesh;
@@ -166,7 +166,7 @@ pub(super) fn sidecar(plan: &Plan<'_>, env: &Environment<'_>, room: &Room<'_>) -
         format!("{baseline}/*.{}.svc.{}", room.namespace, env.domain),
     ];
     let mut others: BTreeSet<String> = room.other_namespaces.clone();
-    others.insert("istio-system".to_owned());
+    others.insert(ROOT_NAMESPACE.to_owned());
     let foreign = plan.catalog.namespaces().into_iter().filter(|name| *name != baseline);
     others.extend(foreign.map(str::to_owned));
     let entries = plan.catalog.of_kind(GROUP, "ServiceEntry");

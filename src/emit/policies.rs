@@ -4,13 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::meta::{derived, managed};
+use crate::kube::istio::REVISION;
 use crate::kube::{Object, in_front, marks};
-use crate::plan::policies::{Account, Guard, Sibling};
+use crate::model::AccountName;
+use crate::plan::policies::{Guard, Sibling};
 use crate::plan::{Environment, Plan};
 use crate::yaml::{Node, to_node};
-
-/// The label that limits a policy to one revision of Istio.
-const REVISION: &str = "istio.io/rev";
 
 /// Makes the object of a sibling. Its rules are parts of the user's, in which Flux may substitute.
 pub(super) fn sibling(plan: &Plan<'_>, sibling: &Sibling<'_>) -> Object {
@@ -36,9 +35,11 @@ pub(super) fn sibling(plan: &Plan<'_>, sibling: &Sibling<'_>) -> Object {
 pub(super) fn guard(plan: &Plan<'_>, env: &Environment<'_>, guard: &Guard<'_>) -> Vec<Object> {
     let service = guard.service.name();
     let principal = |namespace: &str, account: &str| format!("*/ns/{namespace}/sa/{account}");
-    let principals_of = |accounts: &BTreeSet<Account<'_>>| -> Vec<String> {
-        let here = accounts.iter().filter_map(|(home, name)| Some((env.find_room(home)?, name)));
-        here.map(|(room, name)| principal(&room.namespace, name)).collect()
+    let principals_of = |accounts: &BTreeSet<AccountName<'_>>| -> Vec<String> {
+        let here = |account: &AccountName<'_>| {
+            Some(principal(&env.find_room(account.namespace)?.namespace, account.name))
+        };
+        accounts.iter().filter_map(here).collect()
     };
     let namespace = &env.room(&guard.service.object.id.namespace).namespace;
     let policy = |name: String, action: &str, source: Node| {

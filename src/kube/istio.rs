@@ -14,6 +14,13 @@ pub(crate) const API_VERSION: &str = "networking.istio.io/v1";
 /// Istio's root namespace, whose policies and settings hold for the whole mesh. This is its default.
 pub(crate) const ROOT_NAMESPACE: &str = "istio-system";
 
+/// The label of a Namespace or a pod with the revision of istiod that injects its sidecars, and of a policy with the
+/// revision that alone follows it.
+pub(crate) const REVISION: &str = "istio.io/rev";
+
+/// The annotation of a Service with the namespaces that see it.
+pub(crate) const EXPORT_ANNOTATION: &str = "networking.istio.io/exportTo";
+
 /// A VirtualService.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -30,8 +30,8 @@ pub(crate) struct Kind {
     pub(crate) workload: Option<PodOwner>,
     /// The API of routes that it belongs to, if previews can derive rules from its objects.
     pub(crate) routes: Option<RouteApi>,
-    /// If it is a policy, which restricts or configures others: how it says what it applies to. The first way that an
-    /// object uses counts.
+    /// How a policy says what it applies to; empty if the kind is no policy. Of several ways the first that an object
+    /// uses counts.
     pub(crate) policy: &'static [Reach],
     /// What previews do with such policies.
     pub(crate) policy_fate: PolicyFate,

@@ -1,5 +1,7 @@
 //! Labels, annotations and names by which anabranch recognizes what it made: objects, and rules in objects of the user.
-//! They are written and read only here.
+//! Constants and functions for them are here, with one exception: routes, and whatever is in a preview's namespace, get
+//! their names where they are made. [`is_made_elsewhere`] recognizes routes by the preview's name, which is a part of
+//! theirs: `cart.pr-42`, `web.pr-42.entry`.
 //!
 //! If two sets could make the same object or rule, its name contains the set: Flux objects, VirtualServices, rules.
 //! Names are joined with a dot, which none of them contains, so that `a-b` and `c` never clash with `a` and `b-c`.

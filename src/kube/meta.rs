@@ -8,6 +8,9 @@ use crate::yaml::{Data, Node};
 /// Annotation that switches Flux' variable substitution off for an object.
 pub(crate) const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
 
+/// The label that every Namespace has in a cluster, with its name.
+pub(crate) const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
 /// Whether Flux' [variable
 /// substitution](https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution) would
 /// change a text: it replaces `${...}`, and turns `$$` into `$`.
@@ -228,7 +231,7 @@ fn is_of_waypoint(key: &str) -> bool {
 /// Whether previews get a label of the baseline's Namespace: not its name or its owners.
 pub(crate) fn keeps_namespace_label(key: &str) -> bool {
     keeps_label(key)
-        && !matches!(key, "kubernetes.io/metadata.name" | "app.kubernetes.io/instance" | "name")
+        && !matches!(key, NAMESPACE_NAME | "app.kubernetes.io/instance" | "name")
         && !key.starts_with("olm.operatorgroup.uid/")
 }
 

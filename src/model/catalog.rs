@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::kube::{Id, Object, makers};
 use crate::limits::{flag, or_raise};
 use crate::read::Parted;
-use crate::spec::{DataPlane, ServiceFacts};
+use crate::spec::{DataPlane, ServiceFacts, Spec};
 use crate::yaml::Node;
 
 /// Everything in the input that anabranch did not make itself.
@@ -51,7 +51,16 @@ impl<'a> Catalog<'a> {
     ///
     /// # Errors
     /// The Services select more than `most` workloads, counted for each Service.
-    pub fn new(home: Home<'a>, input: &'a Parted, most: usize) -> Result<Self, Refused> {
+    pub fn new(spec: &'a Spec, input: &'a Parted, most: usize) -> Result<Self, Refused> {
+        let home = Home { namespaces: spec.baseline.all(), domain: &spec.cluster_domain };
+        let mut catalog = Self::of_objects(home, input, most)?;
+        catalog.declare(&spec.services);
+        catalog.join(spec.routing.data_plane);
+        Ok(catalog)
+    }
+
+    /// What the objects alone show. The mesh is not known yet.
+    fn of_objects(home: Home<'a>, input: &'a Parted, most: usize) -> Result<Self, Refused> {
         let objects: Vec<&Object> = input.users.iter().collect();
         let in_baseline = || objects.iter().filter(|object| home.includes(&object.id.namespace));
         let services: Vec<Service<'a>> = in_baseline()
@@ -111,7 +120,7 @@ impl<'a> Catalog<'a> {
     }
 
     /// Adds the facts about services from `spec.services`.
-    pub fn declare(&mut self, facts: &'a [ServiceFacts]) {
+    fn declare(&mut self, facts: &'a [ServiceFacts]) {
         for facts in facts.iter().filter(|facts| !facts.ports.is_empty()) {
             let name = self.resolve(&facts.name, &facts.namespace);
             if let Some(&index) = self.service_named.get(&name) {
@@ -126,7 +135,7 @@ impl<'a> Catalog<'a> {
     }
 
     /// Sets the mesh that previews.yaml names.
-    pub fn join(&mut self, data_plane: DataPlane) {
+    fn join(&mut self, data_plane: DataPlane) {
         self.mesh = Mesh::of(data_plane, self);
         self.is_without_istio = match self.mesh {
             Mesh::Sidecars => {

@@ -5,6 +5,7 @@
 
 use super::Catalog;
 use super::pod::{pod_annotations, pod_labels, pod_of};
+use crate::kube::istio::REVISION;
 use crate::kube::{Object, RouteApi};
 use crate::spec::DataPlane;
 use crate::yaml::Node;
@@ -27,8 +28,6 @@ pub(crate) enum Mesh {
 pub(crate) const DATA_PLANE_MODE: &str = "istio.io/dataplane-mode";
 /// The label of pods that switches the injection of a sidecar on or off.
 pub(crate) const INJECT: &str = "sidecar.istio.io/inject";
-/// The label of a Namespace or a pod with the revision of istiod that injects its sidecars.
-pub(crate) const REVISION: &str = "istio.io/rev";
 /// The label of a Namespace that switches the injection of sidecars on or off.
 pub(crate) const INJECTION: &str = "istio-injection";
 
@@ -50,13 +49,15 @@ impl Mesh {
         }
     }
 
-    /// Whether the mesh follows routes of an API for calls inside the cluster. Waypoints follow VirtualServices too,
-    /// but Istio calls that alpha.
+    /// Whether the mesh follows routes of an API for calls inside the cluster.
     pub(crate) fn follows(self, api: RouteApi) -> bool {
-        match api {
-            RouteApi::GatewayApi => self != Self::Absent,
-            RouteApi::Istio => self == Self::Sidecars,
-        }
+        let data_plane = match self {
+            Self::Sidecars => DataPlane::Sidecar,
+            Self::Ambient => DataPlane::Ambient,
+            Self::Other => DataPlane::Other,
+            Self::Absent => DataPlane::None,
+        };
+        data_plane.may_follow(api)
     }
 
     /// Its name in a sentence.

@@ -34,7 +34,7 @@ pub(crate) fn pod_spec(workload: &Node) -> Option<&Node> {
     workload.at(template_path(workload))?.get("spec")
 }
 
-/// The same for an object: its kind need not be read again.
+/// The pod spec of an object, whose row in the table of kinds is known.
 #[must_use]
 pub(crate) fn pod_of(object: &Object) -> Option<&Node> {
     object.node.at(kinds::template(object.row))?.get("spec")
@@ -251,15 +251,35 @@ pub(crate) fn references(pod: &Node) -> Vec<Reference> {
         add(&mut references, template, Some(claim), "resourceClaimTemplateName");
         add(&mut references, Referent::ResourceClaim, Some(claim), "resourceClaimName");
     }
-    let named = pod.text_at(&["serviceAccountName"]).is_some_and(|name| !name.is_empty());
-    let account = if named { "serviceAccountName" } else { "serviceAccount" };
-    let before = references.len();
-    add(&mut references, Referent::ServiceAccount, Some(pod), account);
-    if references.len() == before {
-        let (referent, name) = (Referent::ServiceAccount, "default".to_owned());
-        references.push(Reference { referent, name, optional: false, place: pod.place });
-    }
+    let (name, place) = account_of(pod);
+    let (referent, name) = (Referent::ServiceAccount, name.to_owned());
+    references.push(Reference { referent, name, optional: false, place });
     references
+}
+
+/// The name of the ServiceAccount that the pods of a workload run as.
+pub(crate) fn service_account(workload: &Node) -> &str {
+    pod_spec(workload).map_or(DEFAULT_ACCOUNT, |pod| account_of(pod).0)
+}
+
+/// The ServiceAccount of pods that name none.
+const DEFAULT_ACCOUNT: &str = "default";
+
+/// The name of a pod's ServiceAccount, and the place that decides it. `serviceAccount` is the older name of the field.
+fn account_of(pod: &Node) -> (&str, Place) {
+    let mut fields = ["serviceAccountName", "serviceAccount"].into_iter();
+    let named = fields.find_map(|key| {
+        let field = pod.get(key)?;
+        Some((field.text().filter(|name| !name.is_empty())?, field.place))
+    });
+    named.unwrap_or((DEFAULT_ACCOUNT, pod.place))
+}
+
+/// The name of a ServiceAccount, with its namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AccountName<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
 }
 
 /// Everything that a volume names.

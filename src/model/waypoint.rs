@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::{Catalog, selects};
+use crate::kube::meta::NAMESPACE_NAME;
 use crate::kube::{Id, Object, gateway::GROUP};
 use crate::yaml::Node;
 
@@ -156,7 +157,7 @@ fn refused_namespace<'a>(
         "Selector" => catalog.namespace(home).is_none_or(|namespace| {
             let mut labels =
                 namespace.node.at(&["metadata", "labels"]).cloned().unwrap_or_default();
-            labels.set("kubernetes.io/metadata.name", Node::string(home));
+            labels.set(NAMESPACE_NAME, Node::string(home));
             selects(allowed.and_then(|allowed| allowed.get("selector")), Some(&labels))
         }),
         _ => false,

@@ -13,7 +13,7 @@ use crate::diagnostic::{Report, code, nearest, stage};
 use crate::emit::{Common, Draft, Emission, HoleValues, Preview};
 use crate::kube::{Id, Order};
 use crate::limits::OutputLimits;
-use crate::model::{Catalog, Home};
+use crate::model::Catalog;
 use crate::plan::plan;
 use crate::validate::validate;
 
@@ -89,11 +89,7 @@ pub fn compile<T>(
         return None;
     }
     request.check(config, report);
-    let spec = &config.previews.spec;
-    let home = Home { namespaces: spec.baseline.all(), domain: &spec.cluster_domain };
-    let mut catalog = report.keep(Catalog::new(home, input, request.limits.pairs))?;
-    catalog.declare(&spec.services);
-    catalog.join(spec.routing.data_plane);
+    let catalog = report.keep(Catalog::new(&config.previews.spec, input, request.limits.pairs))?;
     stage::enter("planning");
     // Never dropped: a command ends its process next, and freeing the plan would only take time. A caller that compiles
     // again and again in one process (fuzz targets, benchmarks) loses this memory each time.

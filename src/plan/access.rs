@@ -9,7 +9,7 @@ use super::lacks::What;
 use super::requirements::{Finder, Requirements};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Id, Object};
-use crate::model::{Catalog, Reference, Referent};
+use crate::model::{AccountName, Catalog, Reference, Referent};
 use crate::yaml::Node;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -68,19 +68,16 @@ fn not_copied(binding: &Object, message: String) -> Diagnostic {
     Diagnostic::new(&code::RIGHTS_NOT_COPIED, message, help).at(binding.place(), "not copied")
 }
 
-/// The namespace and name of a ServiceAccount.
-type Account<'a> = (&'a str, &'a str);
-
 /// The bindings of the input, indexed by the ServiceAccounts of the baseline that they name: there may be thousands of
 /// each.
 #[derive(Debug, Default)]
 pub(super) struct Bindings<'a> {
     /// RoleBindings in the namespace of the account.
-    named: BTreeMap<Account<'a>, Vec<&'a Object>>,
+    named: BTreeMap<AccountName<'a>, Vec<&'a Object>>,
     /// RoleBindings with a group, which may include every account, by namespace.
     of_groups: BTreeMap<&'a str, Vec<&'a Object>>,
     /// Bindings for the whole cluster, and in other namespaces.
-    elsewhere: BTreeMap<Account<'a>, Vec<&'a Object>>,
+    elsewhere: BTreeMap<AccountName<'a>, Vec<&'a Object>>,
     /// Bindings for the whole cluster and in other namespaces that name the group of a namespace's accounts, by that
     /// namespace. Accounts of previews are in the groups of all accounts and of all users too.
     elsewhere_of_group: BTreeMap<&'a str, Vec<&'a Object>>,
@@ -108,8 +105,9 @@ impl<'a> Bindings<'a> {
             }
             let names = subjects(binding).filter_map(|subject| subject.text_at(&["name"]));
             let accounts = names.map(|name| name.strip_prefix(&user).unwrap_or(name));
-            for account in accounts.collect::<BTreeSet<_>>() {
-                self.named.entry((home, account)).or_default().push(binding);
+            for name in accounts.collect::<BTreeSet<_>>() {
+                let account = AccountName { namespace: home, name };
+                self.named.entry(account).or_default().push(binding);
             }
         }
         let elsewhere = catalog.of_kind(RBAC, "ClusterRoleBinding").chain(others);
@@ -122,8 +120,9 @@ impl<'a> Bindings<'a> {
                 "User" => text(subject, "name").strip_prefix(&user),
                 _ => None,
             });
-            for account in accounts.collect::<BTreeSet<_>>() {
-                self.elsewhere.entry((home, account)).or_default().push(binding);
+            for name in accounts.collect::<BTreeSet<_>>() {
+                let account = AccountName { namespace: home, name };
+                self.elsewhere.entry(account).or_default().push(binding);
             }
             let is_group = |subject: &Node| {
                 subject.text_at(&["kind"]) == Some("Group")
@@ -137,15 +136,14 @@ impl<'a> Bindings<'a> {
 
     /// Bindings in the namespace of an account that may apply to it.
     fn of<'s>(&'s self, account: &'s Id) -> impl Iterator<Item = &'a Object> {
-        let (namespace, name) = (account.namespace.as_str(), account.name.as_str());
-        let named = self.named.get(&(namespace, name));
-        let of_groups = self.of_groups.get(namespace);
+        let named = self.named.get(&name_of(account));
+        let of_groups = self.of_groups.get(account.namespace.as_str());
         named.into_iter().chain(of_groups).flatten().copied()
     }
 
     /// Bindings elsewhere that name an account.
     fn elsewhere<'s>(&'s self, account: &'s Id) -> impl Iterator<Item = &'a Object> {
-        let bindings = self.elsewhere.get(&(account.namespace.as_str(), account.name.as_str()));
+        let bindings = self.elsewhere.get(&name_of(account));
         bindings.into_iter().flatten().copied()
     }
 
@@ -153,6 +151,10 @@ impl<'a> Bindings<'a> {
     fn elsewhere_of_group<'s>(&'s self, namespace: &'s str) -> impl Iterator<Item = &'a Object> {
         self.elsewhere_of_group.get(namespace).into_iter().flatten().copied()
     }
+}
+
+fn name_of(account: &Id) -> AccountName<'_> {
+    AccountName { namespace: &account.namespace, name: &account.name }
 }
 
 /// Adds a RoleBinding, and the Role that it names.

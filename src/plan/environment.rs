@@ -74,7 +74,8 @@ impl<'a> Alias<'a> {
 pub struct Copied<'a> {
     /// The object that is copied.
     pub original: &'a Object,
-    /// The baseline namespace of the room that it is copied into: the original's, unless that applies to all namespaces.
+    /// The namespace of the baseline whose room gets the copy. It is that of the original; a Sidecar of Istio's root
+    /// namespace is copied into every room, for the namespace of that room.
     pub home: &'a str,
     /// How its body comes from the original's.
     pub body: Body<'a>,

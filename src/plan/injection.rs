@@ -7,8 +7,9 @@
 use super::Plan;
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::Object;
+use crate::kube::istio::REVISION;
 use crate::kube::meta::{is_literal, mentions_variable};
-use crate::model::mesh::{INJECT, INJECTION, REVISION};
+use crate::model::mesh::{INJECT, INJECTION};
 use crate::model::{pod_labels, pod_of};
 use crate::spec::Config;
 use crate::yaml::Node;

@@ -1,7 +1,29 @@
 //! Decides what each preview copies and why, which hosts need an alias, and which routing rules are derived.
 //!
 //! In go the [`Catalog`] of the baseline and the configuration, out comes a [`Plan`]. It holds no objects of our own,
-//! and the stages behind this one decide nothing.
+//! and the stages behind this one decide nothing. Some modules decide what is in the plan. The others only look at it,
+//! or at what it is made of, and report:
+//!
+//! | modules that decide | what |
+//! |---|---|
+//! | `closure`, `environment` | what a preview copies, for which services, and into which namespaces |
+//! | `requirements`, with `access`, `bound`, `monitors`, `secrets`, `sidecars` | what a copy needs besides itself |
+//! | `hosts` | which hosts copies call, and so which aliases they need |
+//! | `changes`, `patch` | how a copy differs from its original |
+//! | `policies` | what becomes of policies |
+//! | `routing` | which rules are derived for which preview |
+//!
+//! | modules that report | about |
+//! |---|---|
+//! | `judge`, `quota` | what a patch may not do, and what a quota would refuse |
+//! | `lacks`, `storage`, `unsubstituted` | what copies need and cannot have |
+//! | `access_check`, `accounts`, `bound`, `forks` | who may call or read what, in previews and because of them |
+//! | `membership`, with `injection` and `callers` | pods that the mesh does not reach |
+//! | `peers`, `propagation`, `service_links` | calls that leave a preview or lose the key |
+//! | `shared` | what a copy shares with its original |
+//!
+//! `bound` does both. `few`, `naming` and `originals` help both, and `treatment` makes tables of the guide from lists that
+//! are used here.
 
 mod access;
 mod access_check;
@@ -80,14 +102,18 @@ impl<'a> Plan<'a> {
 
     /// The names in a preview that lead to services of the baseline.
     pub fn aliases(&self, env: &Environment<'a>) -> impl Iterator<Item = Alias<'a>> {
-        // In ambient mode copies search the baseline's domain.
-        let all = self.config.previews.spec.dependencies == Dependencies::All
-            && self.catalog.mesh != Mesh::Ambient;
+        let all = has_all_aliases(self.config, self.catalog);
         let services = self.catalog.services().filter(move |_| all);
         let near = services.filter(|one| env.find_room(&one.object.id.namespace).is_some());
         let unaffected = near.filter(|service| !env.affected.contains(&service.id()));
         unaffected.map(Alias::Service).chain(env.aliases.iter().copied())
     }
+}
+
+/// Whether a preview has an alias for every service of the baseline that it does not affect. In ambient mode it needs
+/// none: copies search the baseline's domain.
+fn has_all_aliases(config: &Config, catalog: &Catalog<'_>) -> bool {
+    config.previews.spec.dependencies == Dependencies::All && catalog.mesh != Mesh::Ambient
 }
 
 /// Reports if all previews together have more aliases than `spec.limits.aliases`.
@@ -97,8 +123,7 @@ fn check_aliases(
     environments: &[Environment<'_>],
     report: &mut Report,
 ) {
-    let spec = &config.previews.spec;
-    if spec.dependencies != Dependencies::All || catalog.mesh == Mesh::Ambient {
+    if !has_all_aliases(config, catalog) {
         return;
     }
     let mut services: BTreeMap<&str, usize> = BTreeMap::new();
@@ -110,7 +135,7 @@ fn check_aliases(
         near.sum::<usize>() - env.affected.len() + env.aliases.len()
     };
     let count: usize = environments.iter().map(of_one).sum();
-    let limit = spec.limits.aliases;
+    let limit = config.previews.spec.limits.aliases;
     if count > limit as usize {
         report.push(config.finding(
             &code::ALIAS_LIMIT,

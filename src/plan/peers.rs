@@ -125,11 +125,9 @@ enum Owner {
 impl<'s> Set<'s> {
     fn of(plan: &'s Plan<'_>, copy: &'s Copied<'_>) -> Option<Self> {
         let (original, catalog) = (copy.original, plan.catalog);
-        let is_unrouted =
-            |name: &str| plan.config.facts(name, copy.home).is_some_and(|facts| facts.unrouted);
         let selecting = catalog.selecting(original).iter().filter(|name| {
             let is_headless = catalog.service(**name).is_some_and(|service| service.headless);
-            is_headless || is_unrouted(name.name)
+            is_headless || plan.config.is_unrouted(name.name, copy.home)
         });
         let mut services: Vec<&str> = selecting.map(|name| name.name).collect();
         services.extend(original.node.text_at(&["spec", "serviceName"]));

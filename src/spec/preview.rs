@@ -1,5 +1,7 @@
 //! One preview, an item of `spec.previews`, and what it changes.
 
+use std::fmt::{self, Display, Formatter};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -23,6 +25,18 @@ pub struct Preview {
     #[serde(default)]
     #[schemars(extend("pattern" = pattern::TIME))]
     pub expires: String,
+}
+
+/// The path of a change in previews.yaml, by the index of the preview and that of the service in it:
+/// `spec.previews[2].services[0]`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ServicePath(pub(crate) usize, pub(crate) usize);
+
+impl Display for ServicePath {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self(preview, service) = self;
+        write!(f, "spec.previews[{preview}].services[{service}]")
+    }
 }
 
 /// A pull request, and the commit it is at.

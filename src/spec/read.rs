@@ -62,6 +62,12 @@ impl Config {
         all.next()
     }
 
+    /// Whether `spec.services` says that calls from outside a preview keep going to the baseline's copy of a service.
+    #[must_use]
+    pub(crate) fn is_unrouted(&self, service: &str, namespace: &str) -> bool {
+        self.facts(service, namespace).is_some_and(|facts| facts.unrouted)
+    }
+
     /// A field below `spec.flux` that only Flux interprets, as a tree; `None` if it is empty.
     #[must_use]
     pub fn flux(&self, field: &str) -> Option<&Node> {

@@ -69,6 +69,15 @@ impl DataPlane {
             Self::None => "`none`",
         }
     }
+
+    /// Whether such a mesh may follow routes of an API for calls inside the cluster: of meshes with sidecars only Istio
+    /// follows its own API. Waypoints follow VirtualServices too, but Istio calls that alpha.
+    pub(crate) fn may_follow(self, api: RouteApi) -> bool {
+        match api {
+            RouteApi::GatewayApi => self != Self::None,
+            RouteApi::Istio => self == Self::Sidecar,
+        }
+    }
 }
 
 /// What marks a request as belonging to a preview.

@@ -7,7 +7,7 @@ use std::fmt;
 use super::Input;
 use crate::diagnostic::{Report, code};
 use crate::kube::ImageName;
-use crate::spec::ServiceChange;
+use crate::spec::{ServiceChange, ServicePath};
 
 pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let spec = &input.config.previews.spec;
@@ -27,7 +27,7 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
             ));
         }
         for (s, service) in preview.services.iter().enumerate() {
-            let path = format_args!("spec.previews[{p}].services[{s}]");
+            let path = ServicePath(p, s);
             check_images(input, path, service, report);
             check_nothing_else(input, path, service, report);
         }
@@ -37,7 +37,7 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
 /// Reports images without a digest: whoever can push could move a tag after the review.
 fn check_images(
     input: &Input<'_>,
-    path: fmt::Arguments<'_>,
+    path: ServicePath,
     service: &ServiceChange,
     report: &mut Report,
 ) {
@@ -69,7 +69,7 @@ fn check_images(
 /// Reports everything that a preview sets for a service besides images.
 fn check_nothing_else(
     input: &Input<'_>,
-    path: fmt::Arguments<'_>,
+    path: ServicePath,
     service: &ServiceChange,
     report: &mut Report,
 ) {

@@ -5,7 +5,7 @@ use std::fmt;
 use super::Input;
 use crate::diagnostic::{Problem, Report, code, some_of};
 use crate::kube::{ImageName, Prefix};
-use crate::spec::Limits;
+use crate::spec::{Limits, ServicePath};
 
 pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     for (r, prefix) in input.config.previews.spec.limits.registries.texts().iter().enumerate() {
@@ -22,7 +22,7 @@ pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     for (p, preview) in input.config.previews.spec.previews.iter().enumerate() {
         let of = if preview.fork().is_some() { " of a fork" } else { "" };
         for (s, service) in preview.services.iter().enumerate() {
-            let path = format_args!("spec.previews[{p}].services[{s}]");
+            let path = ServicePath(p, s);
             if !service.image.is_empty() {
                 check_image(input, format_args!("{path}.image"), (&service.image, of), report);
             }

@@ -2,16 +2,18 @@
 
 use super::{Input, is_dns_label};
 use crate::diagnostic::{Report, code};
-use crate::spec::{Api, DataPlane, RoutingKey};
+use crate::kube::RouteApi;
+use crate::spec::{Api, RoutingKey};
 
 pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let config = input.config;
     let routing = &config.previews.spec.routing;
-    let is_of_sidecars = match routing.api {
-        Api::Istio => true,
-        Api::Auto | Api::GatewayApi => false,
+    // Without a mesh, routes of the Gateway API still lead in from outside.
+    let is_followed = match routing.api {
+        Api::Istio => routing.data_plane.may_follow(RouteApi::Istio),
+        Api::Auto | Api::GatewayApi => true,
     };
-    if is_of_sidecars && routing.data_plane != DataPlane::Sidecar {
+    if !is_followed {
         report.push(config.finding(
             &code::CONFIG_FIELD,
             "spec.routing.api",

@@ -2,13 +2,14 @@
 
 use super::Input;
 use crate::diagnostic::{Report, code};
+use crate::spec::ServicePath;
 
 pub(super) fn check(input: &Input<'_>, report: &mut Report) {
     let spec = &input.config.previews.spec;
     let most = spec.limits.replicas;
     for (p, preview) in spec.previews.iter().enumerate() {
         for (s, service) in preview.services.iter().enumerate() {
-            let path = format_args!("spec.previews[{p}].services[{s}]");
+            let path = ServicePath(p, s);
             if service.replicas > most {
                 report.push(input.config.finding(
                     &code::CONFIG_FIELD,

@@ -2,8 +2,8 @@
 //! `allowedRoutes`.
 //! See <https://gateway-api.sigs.k8s.io/reference/spec/#allowedroutes>.
 
-use super::gateway_api::Ignored;
-use crate::kube::meta::asks_for_substitution;
+use super::Ignored;
+use crate::kube::meta::{NAMESPACE_NAME, asks_for_substitution};
 use crate::kube::{Object, gateway};
 use crate::model::{Catalog, selector};
 use crate::yaml::Node;
@@ -49,8 +49,7 @@ pub(crate) fn refusal<'a>(
             let mut all = catalog.of_kind("", "Namespace");
             let mut labels = all.find(|one| one.id.name == *home)?.node.clone();
             let labels = labels.make(&["metadata", "labels"]);
-            // In the cluster every Namespace has this label.
-            labels.set("kubernetes.io/metadata.name", Node::string(home.as_str()));
+            labels.set(NAMESPACE_NAME, Node::string(home.as_str()));
             let selector = node.get("selector");
             if is_variable(selector, labels) {
                 return None;

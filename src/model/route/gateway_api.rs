@@ -6,8 +6,7 @@
 
 use super::admission::{is_raw, refusal};
 use super::gateways::{BoundGateway, Listener, is_secure, port_number};
-use super::istio::Visibility;
-use super::{Destination, Reader, Redirect};
+use super::{Destination, Ignored, Reader, Redirect, Visibility};
 use crate::kube::{Object, gateway, istio};
 use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
@@ -196,17 +195,6 @@ pub(crate) fn named<'a>(
 /// The port of a parentRef, if it names one.
 pub(crate) fn port_of(parent: &Node) -> Option<u16> {
     port_number(parent.get("port"))
-}
-
-/// Why a route, or one of its parentRefs, has no effect: Istio does not follow it, or a listener refuses it.
-#[derive(Debug)]
-pub(crate) struct Ignored<'a> {
-    /// The part that is wrong.
-    pub(crate) node: &'a Node,
-    /// The reason, in words that follow the name of the route or of the Gateway.
-    pub(crate) why: String,
-    /// The remedy.
-    pub(crate) help: &'static str,
 }
 
 /// Why a parentRef that seems to name a Service of the baseline does not attach the route to it.

@@ -4,9 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use super::gateway_api::Ignored;
 use super::gateways::{BoundGateway, GatewayId, Listener, is_secure, port_number};
-use super::{Destination, Reader, Redirect};
+use super::{Destination, Ignored, Reader, Redirect, Visibility};
 use crate::kube::{Object, marks};
 use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
@@ -144,7 +143,7 @@ impl Reader for Istio {
     }
 
     fn visibility<'a>(&self, route: &'a Object) -> Visibility<'a> {
-        Visibility::of(route)
+        visibility(route)
     }
 }
 
@@ -248,46 +247,23 @@ pub(crate) fn section<'a>(object: &'a Object, name: &str) -> &'a [Node] {
     object.node.items_at(&["spec", name])
 }
 
-/// The namespaces whose sidecars see a VirtualService.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Visibility<'a> {
-    /// All of them.
-    Everywhere,
-    /// These.
-    In(BTreeSet<&'a str>),
-}
-
-impl<'a> Visibility<'a> {
-    /// Reads `exportTo`. Without it, the mesh's default is taken to be everywhere.
-    pub(crate) fn of(object: &'a Object) -> Self {
-        let home = object.id.namespace.as_str();
-        let to: BTreeSet<&str> = texts(object, "exportTo").collect();
-        if to.is_empty() || to.contains("*") {
-            return Self::Everywhere;
-        }
-        if to.contains("~") {
-            return Self::In(BTreeSet::new());
-        }
-        Self::In(to.into_iter().map(|name| if name == "." { home } else { name }).collect())
+/// The namespaces whose sidecars see an object of Istio, by its `exportTo`. Without it, the mesh's default is taken to be
+/// everywhere.
+pub(crate) fn visibility(object: &Object) -> Visibility<'_> {
+    let home = object.id.namespace.as_str();
+    let to: BTreeSet<&str> = texts(object, "exportTo").collect();
+    if to.is_empty() || to.contains("*") {
+        return Visibility::Everywhere;
     }
-
-    /// Whether sidecars of the baseline see it and some others do not.
-    pub(crate) fn is_private(&self, home: Home<'_>) -> bool {
-        matches!(self, Self::In(names) if names.iter().any(|name| home.includes(name)))
+    if to.contains("~") {
+        return Visibility::In(BTreeSet::new());
     }
-
-    /// Whether sidecars of this namespace see it.
-    pub(crate) fn includes(&self, namespace: &str) -> bool {
-        match self {
-            Self::Everywhere => true,
-            Self::In(names) => names.contains(namespace),
-        }
-    }
+    Visibility::In(to.into_iter().map(|name| if name == "." { home } else { name }).collect())
 }
 
 /// The `exportTo` of a clone that is seen by those who see the original. It is in the same namespace.
 pub(crate) fn export_to(object: &Object) -> Vec<String> {
-    match Visibility::of(object) {
+    match visibility(object) {
         Visibility::Everywhere => vec!["*".to_owned()],
         Visibility::In(_) => texts(object, "exportTo").map(str::to_owned).collect(),
     }
@@ -296,7 +272,7 @@ pub(crate) fn export_to(object: &Object) -> Vec<String> {
 /// The precedence of a VirtualService among those for the same host, for sidecars of a namespace. 0, in the namespace
 /// itself and not exported to all, comes first, then 1, exported to it by name, then 2, exported to all.
 pub(crate) fn precedence(object: &Object, namespace: &str) -> Option<u8> {
-    match Visibility::of(object) {
+    match visibility(object) {
         Visibility::Everywhere => Some(2),
         seen if !seen.includes(namespace) => None,
         Visibility::In(_) => Some(u8::from(object.id.namespace != namespace)),
@@ -305,12 +281,31 @@ pub(crate) fn precedence(object: &Object, namespace: &str) -> Option<u8> {
 
 /// Whether there are sidecars for which only the age of two VirtualServices decides which one counts.
 pub(crate) fn are_rivals(a: &Object, b: &Object) -> bool {
-    match (Visibility::of(a), Visibility::of(b)) {
+    match (visibility(a), visibility(b)) {
         (Visibility::Everywhere, Visibility::Everywhere) => true,
         (Visibility::In(ours), Visibility::In(theirs)) => ours
             .intersection(&theirs)
             .any(|namespace| precedence(a, namespace) == precedence(b, namespace)),
         _ => false,
+    }
+}
+
+/// Whether a match of Istio (`exact`, `prefix` or `regex`) matches a text; `None` if its regular expression cannot be
+/// parsed. The expression has to match the whole text, and `*` alone matches any.
+pub(crate) fn text_match(wanted: &Node, text: &str) -> Option<bool> {
+    if let Some(exact) = wanted.text_at(&["exact"]) {
+        return Some(exact == text);
+    }
+    if let Some(prefix) = wanted.text_at(&["prefix"]) {
+        return Some(text.starts_with(prefix));
+    }
+    match wanted.text_at(&["regex"]) {
+        None | Some("*") => Some(true),
+        Some(regex) => {
+            // Like RE2: character classes are those of ASCII.
+            let mut regex = regex::bytes::RegexBuilder::new(&format!("^(?:{regex})$"));
+            Some(regex.unicode(false).build().ok()?.is_match(text.as_bytes()))
+        }
     }
 }
 

@@ -11,9 +11,7 @@ pub(crate) mod istio;
 use std::collections::BTreeSet;
 use std::ops::Deref;
 
-use self::gateway_api::Ignored;
 use self::gateways::{BoundGateway, Listener};
-use self::istio::Visibility;
 use crate::kube::{Object, RouteApi};
 use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
@@ -169,6 +167,41 @@ pub(crate) fn reader(api: RouteApi) -> &'static dyn Reader {
     }
 }
 
+/// Why a route, or one of its parentRefs, has no effect: Istio does not follow it, or a listener refuses it.
+#[derive(Debug)]
+pub(crate) struct Ignored<'a> {
+    /// The part that is wrong.
+    pub(crate) node: &'a Node,
+    /// The reason, in words that follow the name of the route or of the Gateway.
+    pub(crate) why: String,
+    /// The remedy.
+    pub(crate) help: &'static str,
+}
+
+/// The namespaces whose sidecars see a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Visibility<'a> {
+    /// All of them.
+    Everywhere,
+    /// These.
+    In(BTreeSet<&'a str>),
+}
+
+impl Visibility<'_> {
+    /// Whether sidecars of the baseline see it and some others do not.
+    pub(crate) fn is_private(&self, home: Home<'_>) -> bool {
+        matches!(self, Self::In(names) if names.iter().any(|name| home.includes(name)))
+    }
+
+    /// Whether sidecars of this namespace see it.
+    pub(crate) fn includes(&self, namespace: &str) -> bool {
+        match self {
+            Self::Everywhere => true,
+            Self::In(names) => names.contains(namespace),
+        }
+    }
+}
+
 /// A redirect of a rule.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Redirect<'a> {
@@ -190,23 +223,4 @@ pub(crate) fn response_headers(api: RouteApi, rule: &Node) -> Vec<(&str, &Node)>
         named.chain(list.entries().iter().map(|(name, value)| (name.text.as_str(), value)))
     });
     headers.collect()
-}
-
-/// Whether a match of Istio (`exact`, `prefix` or `regex`) matches a text; `None` if its regular expression cannot be
-/// parsed. The expression has to match the whole text, and `*` alone matches any.
-pub(crate) fn text_match(wanted: &Node, text: &str) -> Option<bool> {
-    if let Some(exact) = wanted.text_at(&["exact"]) {
-        return Some(exact == text);
-    }
-    if let Some(prefix) = wanted.text_at(&["prefix"]) {
-        return Some(text.starts_with(prefix));
-    }
-    match wanted.text_at(&["regex"]) {
-        None | Some("*") => Some(true),
-        Some(regex) => {
-            // Like RE2: character classes are those of ASCII.
-            let mut regex = regex::bytes::RegexBuilder::new(&format!("^(?:{regex})$"));
-            Some(regex.unicode(false).build().ok()?.is_match(text.as_bytes()))
-        }
-    }
 }

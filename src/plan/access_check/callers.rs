@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::evaluate::{AppliedPolicy, Identity, is_identity, texts};
 use super::{Checker, TRUST};
 use crate::kube::Object;
-use crate::model::pod_of;
-use crate::plan::policies::{PolicyContext, service_account};
+use crate::model::{pod_of, service_account};
+use crate::plan::policies::PolicyContext;
 
 /// A caller, and its counterpart once there are previews.
 pub(super) struct CallerPair<'c> {

@@ -9,11 +9,11 @@ use super::evaluate::{Clauses, Identity, Requirements};
 use super::outcomes::outcomes;
 use super::{Checker, NETWORK, TRUST, calls, originals};
 use crate::diagnostic::{Diagnostic, Report, code};
+use crate::kube::meta::NAMESPACE_NAME;
 use crate::kube::{Object, RouteApi, gateway};
 use crate::model::route::gateways::{GatewayId, Gateways, Hit, is_of_istio};
-use crate::model::{Catalog, ServiceName, pod_labels, selects};
+use crate::model::{Catalog, ServiceName, pod_labels, selects, service_account};
 use crate::plan::Plan;
-use crate::plan::policies::service_account;
 use crate::yaml::Node;
 
 /// The pods of a Gateway, by what policies match of them.
@@ -108,7 +108,7 @@ impl GatewayPods {
         let labels =
             catalog.namespace(namespace).and_then(|one| one.node.at(&["metadata", "labels"]));
         let mut namespace_labels = labels.cloned().unwrap_or_default();
-        namespace_labels.set("kubernetes.io/metadata.name", Node::string(namespace));
+        namespace_labels.set(NAMESPACE_NAME, Node::string(namespace));
         let labels = workload.and_then(|workload| pod_labels(&workload.node));
         Some(Self {
             name: format!("{namespace}/{name}"),

@@ -5,7 +5,8 @@
 //! at the original with previews, and at its copies. Callers are the service accounts of the input, those of copies,
 //! and one in plain text. A call that becomes allowed is an error; one that is no longer allowed is a warning.
 //!
-//! [`evaluate`] decides about calls. It shares no code with `plan/policies`, so that a fault there is found here.
+//! [`evaluate`] decides about calls. It shares no code with `plan/policies`, so that a fault there is found here. Which
+//! policies reach which workloads is taken from there.
 
 mod callers;
 mod calls;

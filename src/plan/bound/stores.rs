@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::findings::SHOWN;
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::Object;
+use crate::kube::meta::NAMESPACE_NAME;
 use crate::model::selects;
 use crate::plan::Plan;
 use crate::plan::environment::Room;
@@ -58,9 +59,8 @@ fn may_match(plan: &Plan<'_>, pattern: &str) -> bool {
 
 /// Whether a selector chooses the Namespace of the baseline by labels that those of previews have too.
 fn is_chosen(plan: &Plan<'_>, home: &str, selector: &Node) -> bool {
-    const NAME_LABEL: &str = "kubernetes.io/metadata.name";
     let labels = plan.catalog.namespace(home).and_then(|one| one.node.at(&["metadata", "labels"]));
-    !selector.any_text(&|text| text == NAME_LABEL) && selects(Some(selector), labels)
+    !selector.any_text(&|text| text == NAMESPACE_NAME) && selects(Some(selector), labels)
 }
 
 fn finding(plan: &Plan<'_>, store: &Object, refused: &BTreeSet<String>) -> Diagnostic {

@@ -143,9 +143,7 @@ fn called<'a>(
     object: &Object,
 ) -> BTreeSet<ServiceName<'a>> {
     let itself = plan.catalog.selecting(object);
-    let is_unrouted = |name: &ServiceName<'_>| {
-        plan.config.facts(name.name, name.namespace).is_some_and(|facts| facts.unrouted)
-    };
+    let is_unrouted = |name: &ServiceName<'_>| plan.config.is_unrouted(name.name, name.namespace);
     let mut named = named_services(plan, object);
     named.retain(|name| affected.contains(name) && !itself.contains(name) && !is_unrouted(name));
     named

@@ -19,7 +19,7 @@ use crate::diagnostic::Problem;
 use crate::kube::meta::{SUBSTITUTE, is_substituted};
 use crate::limits::Allowance;
 use crate::model::{ServiceName, Workload};
-use crate::spec::{EnvVar, ServiceChange};
+use crate::spec::{EnvVar, ServiceChange, ServicePath};
 use crate::yaml::{Node, mark};
 
 pub(super) use self::images::decide;
@@ -40,8 +40,8 @@ pub(super) struct Target<'a> {
 
 impl Target<'_> {
     /// The path of the change in previews.yaml.
-    pub(super) fn path(&self) -> String {
-        format!("spec.previews[{}].services[{}]", self.preview, self.index)
+    pub(super) fn path(&self) -> ServicePath {
+        ServicePath(self.preview, self.index)
     }
 }
 

@@ -8,9 +8,10 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::kube::Object;
 use crate::model::{Mesh, ServiceName, pod_of, pod_spec};
 use crate::plan::environment::{Alias, Body, Copied, Owners};
+use crate::plan::has_all_aliases;
 use crate::plan::hosts::{Host, pod_host};
 use crate::plan::sidecars;
-use crate::spec::{Dependencies, ServiceFacts};
+use crate::spec::ServiceFacts;
 
 impl<'a> Closure<'a, '_> {
     /// Plans what follows from the hosts in texts of copies, and from declared dependencies. In ambient mode there is
@@ -19,7 +20,7 @@ impl<'a> Closure<'a, '_> {
         if self.catalog.mesh == Mesh::Ambient {
             return;
         }
-        let finds = self.config.previews.spec.dependencies == Dependencies::Found;
+        let finds = !has_all_aliases(self.config, self.catalog);
         // Services with a text that names another service, or with declared dependencies.
         let mut calling: BTreeSet<ServiceName<'a>> = BTreeSet::new();
         for index in 0..self.copies.all().len() {
@@ -84,8 +85,7 @@ impl<'a> Closure<'a, '_> {
     fn declared(&mut self, home: &'a str, name: &'a str) {
         let declared = ServiceName { name, namespace: home };
         match self.finder.dependency(home, name) {
-            Some(Host::Service(_))
-                if self.config.previews.spec.dependencies == Dependencies::All => {}
+            Some(Host::Service(_)) if has_all_aliases(self.config, self.catalog) => {}
             Some(host) => self.host(home, &host),
             None if name.contains('.') || self.env.affected.contains(&declared) => {}
             None => self.env.aliases.push(Alias::Declared(declared)),

@@ -25,7 +25,7 @@ use crate::kube::makers::makers;
 use crate::kube::meta::has_substitutes;
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, ServiceName, Support, Workload, pod_of};
-use crate::spec::{Config, ServiceChange, ServiceFacts, Stateful, Volumes};
+use crate::spec::{Config, ServiceChange, ServiceFacts, ServicePath, Stateful, Volumes};
 
 /// Plans the preview with this index in `spec.previews`.
 pub(super) fn plan_preview<'a>(
@@ -115,8 +115,8 @@ struct Closure<'a, 'f> {
 
 impl<'a, 'f> Closure<'a, 'f> {
     /// The path of a service of the preview in previews.yaml.
-    fn path(&self, service: usize) -> String {
-        format!("spec.previews[{}].services[{service}]", self.env.index)
+    fn path(&self, service: usize) -> ServicePath {
+        ServicePath(self.env.index, service)
     }
 
     /// The workloads of each service that the preview names. `validate` has reported unknown names.
@@ -183,8 +183,8 @@ impl<'a, 'f> Closure<'a, 'f> {
         name: ServiceName<'_>,
         workloads: SmallVec<[&'a Workload<'a>; 1]>,
     ) -> SmallVec<[&'a Workload<'a>; 1]> {
-        let preview = self.env.index;
-        let path = || format!("spec.previews[{preview}].services[{index}].name");
+        let service = self.path(index);
+        let path = || format!("{service}.name");
         let has_workloads = !workloads.is_empty();
         let mut copied = SmallVec::new();
         let mut passing = Vec::new();

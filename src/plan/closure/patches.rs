@@ -14,7 +14,7 @@ use crate::plan::environment::{Body, Copied};
 use crate::plan::judge::culprit;
 use crate::plan::patch::{Patch, ResolvedName, identity};
 use crate::plan::requirements::selects_others;
-use crate::spec::{self, Config};
+use crate::spec::{self, Config, ServicePath};
 use crate::yaml::Node;
 
 /// A patch with its place.
@@ -44,7 +44,7 @@ impl<'a> Origin<'a> {
 
     fn field(self) -> String {
         let Self { preview, service, index, .. } = self;
-        format!("spec.previews[{preview}].services[{service}].patches[{index}]")
+        format!("{}.patches[{index}]", ServicePath(preview, service))
     }
 
     fn place(self) -> Place {

@@ -6,7 +6,7 @@ use super::values::{containers, name};
 use super::{Verdict, culprit};
 use crate::diagnostic::{Diagnostic, code, first_of};
 use crate::kube::Object;
-use crate::model::{pod_labels, pod_spec};
+use crate::model::{is_headless, pod_labels, pod_spec};
 use crate::yaml::Node;
 
 /// The problems of a patched object that it did not have before the patches.
@@ -112,7 +112,7 @@ fn no_address(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)>
     problem(stages, help, |body| {
         let what = match body.text_at(&["spec", "type"]) {
             Some("ExternalName") => "an ExternalName, which stands for no pods",
-            _ if body.text_at(&["spec", "clusterIP"]) == Some("None") => "headless",
+            _ if is_headless(body) => "headless",
             _ => return None,
         };
         Some(format!("a patch makes {} {what}", original.id))

@@ -44,7 +44,7 @@ pub(super) fn visit<'n>(
     }
 }
 
-/// The same for the items of a list, which are called by their names where they have some.
+/// Visits the items of a list; places call them by name where they have one.
 fn items<'n>(list: &'n Node, rest: &str, place: &mut String, see: &mut dyn FnMut(&str, &'n Node)) {
     let length = place.len();
     for (index, item) in list.items().iter().enumerate() {

@@ -4,13 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::glob::matches_glob;
-use super::network::NAME_LABEL;
 use super::reach::SelectionIndex;
 use super::selection_indexes;
 use crate::kube::istio::ROOT_NAMESPACE;
-use crate::kube::meta::keeps_namespace_label;
+use crate::kube::meta::{NAMESPACE_NAME, keeps_namespace_label};
 use crate::kube::{Object, marks};
-use crate::model::{Catalog, ServiceName, pod_spec};
+use crate::model::{Catalog, ServiceName, service_account};
 use crate::plan::environment::Environment;
 use crate::spec::Config;
 use crate::yaml::Node;
@@ -50,13 +49,13 @@ impl NamespaceLabels {
             (marks::PREVIEW, UNKNOWN),
             (marks::SET, config.set()),
             (marks::MANAGED_BY, marks::MANAGER),
-            (NAME_LABEL, UNKNOWN),
+            (NAMESPACE_NAME, UNKNOWN),
         ];
         let baseline = (catalog.home.namespaces.len() > 1).then_some((marks::BASELINE, home));
         for (key, value) in managed.into_iter().chain(baseline) {
             of_previews.set(key, Node::string(value));
         }
-        of_baseline.set(NAME_LABEL, Node::string(home));
+        of_baseline.set(NAMESPACE_NAME, Node::string(home));
         Self { of_baseline, of_previews }
     }
 }
@@ -226,11 +225,4 @@ impl<'a> PolicyContext<'a> {
             .iter()
             .flat_map(|home| home.copied_accounts.iter().map(move |account| (home, *account)))
     }
-}
-
-/// The service account that the pods of a workload run as.
-pub(in crate::plan) fn service_account(workload: &Node) -> &str {
-    let pod = pod_spec(workload);
-    let named = |key| pod.and_then(|pod| pod.text_at(&[key])).filter(|name| !name.is_empty());
-    named("serviceAccountName").or_else(|| named("serviceAccount")).unwrap_or("default")
 }

@@ -7,7 +7,6 @@ use super::reach::SelectionIndex;
 use super::{destinations, has_target_refs};
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::Object;
-use crate::kube::kinds::PolicyFate;
 use crate::kube::meta::{CHOOSING, PUBLISHING, SPREADING};
 use crate::model::{Catalog, Mesh};
 use crate::plan::environment::Environment;
@@ -71,7 +70,7 @@ fn not_copied(
         // In ambient mode a waypoint applies it to the original's host. Copies have other hosts.
         let is_lost =
             catalog.mesh == Mesh::Ambient && policy.is(destinations::GROUP, destinations::KIND);
-        if kind.policy_fate == PolicyFate::Copied && is_handled && !is_lost {
+        if kind.is_copied_policy() && is_handled && !is_lost {
             continue;
         }
         let may_apply_in = |home: &str| match kind.is_cluster_scoped {

@@ -22,12 +22,12 @@ mod root;
 mod waypoint;
 
 pub(super) use calico::is_in_word;
-pub(super) use context::{BaselineNamespace, PolicyContext, Site, service_account};
+pub(super) use context::{BaselineNamespace, PolicyContext, Site};
 pub(super) use left_behind::{BUDGETS, SCALERS, check as check_left_behind};
 pub(super) use preview_hosts::check as check_preview_hosts;
 pub(super) use reach::plain_label;
+pub(crate) use waypoint::Guard;
 pub(super) use waypoint::is_enforced_by as is_enforced_by_waypoint;
-pub(crate) use waypoint::{Account, Guard};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,7 @@ use self::reach::SelectionIndex;
 use super::environment::{Copied, Environment};
 use super::routing::Routing;
 use crate::diagnostic::{Diagnostic, Report, code};
-use crate::kube::{Object, istio, kinds, marks};
+use crate::kube::{Object, istio, marks};
 use crate::model::{Catalog, Mesh, ServiceName};
 use crate::ordered::ordered;
 use crate::spec::Config;
@@ -158,7 +158,7 @@ pub(super) fn copied_with<'a>(catalog: &'a Catalog<'a>) -> Vec<Vec<&'a Object>> 
     let mut policies_of = vec![Vec::new(); catalog.objects().count()];
     let copied = |policy: &'a Object| {
         let kind = policy.row?;
-        (kind.policy_fate == kinds::PolicyFate::Copied).then_some((policy, kind))
+        kind.is_copied_policy().then_some((policy, kind))
     };
     let mut policies = catalog.objects().filter_map(copied).peekable();
     if policies.peek().is_none() {

@@ -12,20 +12,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::authorization::{Access, GROUP, KIND, PolicySet};
-use super::context::service_account;
 use super::{has_target_refs, target_refs};
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::istio::ROOT_NAMESPACE;
 use crate::kube::{Object, RouteApi};
 use crate::model::mesh::injects;
 use crate::model::waypoint::{Waypoint, WaypointName};
-use crate::model::{Catalog, Mesh, Service, ServiceName, pod_labels, pod_of, selects};
+use crate::model::{AccountName, Catalog, Mesh, Service, ServiceName};
+use crate::model::{pod_labels, pod_of, selects, service_account};
 use crate::ordered::ordered;
 use crate::plan::environment::Environment;
 use crate::plan::routing::Routing;
-
-/// A service account of the baseline: its namespace and its name.
-pub(crate) type Account<'a> = (&'a str, &'a str);
 
 /// The policies that previews add for direct calls to the copies of a service.
 #[derive(Debug)]
@@ -34,7 +31,7 @@ pub(crate) struct Guard<'a> {
     /// If set, all other callers are denied.
     pub(crate) denies_all_but: Option<DirectCallers<'a>>,
     /// Accounts of the preview to allow, because a policy of the pods allows only the waypoint.
-    pub(crate) allows: BTreeSet<Account<'a>>,
+    pub(crate) allows: BTreeSet<AccountName<'a>>,
     /// The ports of pods that the service sends requests to; empty if they are not known.
     pub(crate) ports: BTreeSet<String>,
 }
@@ -45,7 +42,7 @@ pub(crate) struct DirectCallers<'a> {
     /// The waypoint of the service.
     pub(crate) waypoint: WaypointName<'a>,
     /// Accounts of the same preview.
-    pub(crate) accounts: BTreeSet<Account<'a>>,
+    pub(crate) accounts: BTreeSet<AccountName<'a>>,
     /// The namespaces of Gateways and of pods with sidecars, which bypass waypoints.
     pub(crate) namespaces: BTreeSet<&'a str>,
 }
@@ -65,12 +62,14 @@ pub(super) fn guards<'a>(
     let injecting = catalog.of_kind("", "Namespace").filter(|one| injects(one).is_some());
     let copies = environments.iter().flat_map(|env| &env.copies).map(|copy| copy.original);
     let copies = copies.filter(|original| pod_of(original).is_some());
-    let account_of = |object: &'a Object| -> Account<'a> {
-        (&object.id.namespace, service_account(&object.node))
+    let account_of = |object: &'a Object| AccountName {
+        namespace: &object.id.namespace,
+        name: service_account(&object.node),
     };
     let copies = ordered(copies.map(|original| (original.number, account_of(original))));
     // The pods of suites run as `default`.
-    let suites = catalog.home.namespaces.iter().map(|home| (home.as_str(), "default"));
+    let homes = catalog.home.namespaces.iter();
+    let suites = homes.map(|namespace| AccountName { namespace, name: "default" });
     let planner = GuardPlanner {
         catalog,
         routing,
@@ -87,9 +86,9 @@ struct GuardPlanner<'a, 'r> {
     catalog: &'a Catalog<'a>,
     routing: &'r Routing<'a>,
     /// The accounts that pods of previews may run as.
-    accounts: BTreeSet<Account<'a>>,
+    accounts: BTreeSet<AccountName<'a>>,
     /// The account of each copied workload, by the number of its original.
-    copies: BTreeMap<usize, Account<'a>>,
+    copies: BTreeMap<usize, AccountName<'a>>,
     /// The namespaces whose pods have sidecars.
     injected: BTreeSet<&'a str>,
     /// All AuthorizationPolicies.
@@ -104,10 +103,10 @@ impl<'a> GuardPlanner<'a, '_> {
         let at_waypoint =
             PolicySet::of(&self.policies, |one| is_enforced_by(one, service, waypoint));
         let at_pods = PolicySet::of(&self.policies, |one| self.applies_to_pods(one, service));
-        let admits_waypoint =
-            at_pods.access_of((waypoint.namespace, waypoint.name)) == Access::Full;
+        let account = AccountName { namespace: waypoint.namespace, name: waypoint.name };
+        let admits_waypoint = at_pods.access_of(account) == Access::Full;
         report.extend((!admits_waypoint).then(|| waypoint_refused(&at_pods, service, waypoint)));
-        let accounts_with = |access: Access| -> BTreeSet<Account<'a>> {
+        let accounts_with = |access: Access| -> BTreeSet<AccountName<'a>> {
             let all = self.accounts.iter().copied();
             all.filter(|account| at_waypoint.access_of(*account) == access).collect()
         };
@@ -131,7 +130,7 @@ impl<'a> GuardPlanner<'a, '_> {
     }
 
     /// Whether copies of workloads behind other services run as an account.
-    fn is_used_beside(&self, account: Account<'_>, service: &Service<'_>) -> bool {
+    fn is_used_beside(&self, account: AccountName<'_>, service: &Service<'_>) -> bool {
         let selected: BTreeSet<usize> =
             self.catalog.selected(service).map(|workload| workload.object.number).collect();
         let mut copies = self.copies.iter();
@@ -150,7 +149,7 @@ impl<'a> GuardPlanner<'a, '_> {
 }
 
 /// A caller that no policy names. It stands for all callers that are not in the input.
-const UNNAMED: Account<'_> = ("\0unnamed", "\0unnamed");
+const UNNAMED: AccountName<'_> = AccountName { namespace: "\0unnamed", name: "\0unnamed" };
 
 /// Whether the waypoint of a service enforces a policy for calls to the service.
 pub(in crate::plan) fn is_enforced_by(
@@ -253,7 +252,7 @@ fn unguarded(
 fn direct_calls_denied(
     at_waypoint: &PolicySet<'_>,
     service: &Service<'_>,
-    accounts: &BTreeSet<Account<'_>>,
+    accounts: &BTreeSet<AccountName<'_>>,
 ) -> Option<Diagnostic> {
     let (name, home) = (service.name(), &service.object.id.namespace);
     (!accounts.is_empty()).then(|| {
@@ -261,7 +260,7 @@ fn direct_calls_denied(
             "{} lets {} make only some calls of {name}, and only its waypoint can tell which: calls inside a preview \
              straight to the copy of {name} are refused",
             at_waypoint.names(),
-            first_of(5, ", ", accounts.iter().map(|(_, name)| format!("`{name}`"))),
+            first_of(5, ", ", accounts.iter().map(|account| format!("`{}`", account.name))),
         );
         let help = format!(
             "nothing to do where no preview has both; else let the copies call `{name}.{home}`, by a variable or a patch: \

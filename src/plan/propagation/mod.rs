@@ -10,7 +10,7 @@ use super::environment::Environment;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::Object;
 use crate::model::{Catalog, Setting, Settings, Support, pod_annotations, pod_of};
-use crate::spec::Config;
+use crate::spec::{Config, ServicePath};
 use crate::yaml::Node;
 use rules::Rule;
 
@@ -93,11 +93,8 @@ fn of_previews(config: &Config, environments: &[Environment<'_>], report: &mut R
             }
             for (rule, setting) in rules::lost(&settings, &key.header, false) {
                 let index = change.env.iter().position(|one| one.name == setting.name);
-                let path = format!(
-                    "spec.previews[{}].services[{service}].env[{}]",
-                    env.index,
-                    index.unwrap_or_default()
-                );
+                let service = ServicePath(env.index, service);
+                let path = format!("{service}.env[{}]", index.unwrap_or_default());
                 let message = format!(
                     "the variable `{}` of a copy of {} is set {}: it may not pass on the member `{}`",
                     setting.name, change.name, rule.says, key.baggage

@@ -229,7 +229,7 @@ impl<'a> RouteIndex<'a, '_> {
 
     /// Whether calls from outside the preview keep going to the baseline's copy.
     pub(super) fn is_unrouted(&self, service: ServiceName<'_>) -> bool {
-        is_unrouted(self.config, service)
+        self.config.is_unrouted(service.name, service.namespace)
     }
 
     /// The routes of all APIs that apply to a service for some caller.
@@ -386,12 +386,6 @@ impl<'a> RouteIndex<'a, '_> {
             false => name.to_string(),
         }
     }
-}
-
-/// Whether calls from outside a preview keep going to the baseline's copy of a service.
-fn is_unrouted(config: &Config, service: ServiceName<'_>) -> bool {
-    let facts = config.facts(service.name, service.namespace);
-    facts.is_some_and(|facts| facts.unrouted)
 }
 
 /// Whether a header carries the key.

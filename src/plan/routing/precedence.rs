@@ -10,8 +10,24 @@ use std::collections::BTreeMap;
 use crate::ordered::ordered;
 use crate::yaml::Node;
 
-/// Precedence, the greater first: kind and length of the path, method, headers, query parameters.
-pub(super) type Precedence = (u8, usize, bool, usize, usize);
+/// Precedence, the greater first. What stands first decides first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Precedence {
+    /// The kind of the path, as in [`Condition`].
+    path_kind: u8,
+    path_length: usize,
+    has_method: bool,
+    /// How many headers and query parameters the match names.
+    headers: usize,
+    params: usize,
+}
+
+impl Precedence {
+    /// The precedence once the key is added to the match: it is one header more.
+    pub(super) fn with_key(self) -> Self {
+        Self { headers: self.headers + 1, ..self }
+    }
+}
 
 /// What decides which requests a match is for, read once: matches are compared in pairs.
 #[derive(Debug)]
@@ -89,9 +105,15 @@ pub(super) fn precedence(node: Option<&Node>, grpc: bool) -> Precedence {
     let count = |key| node.map_or(0, |node| node.items_at(&[key]).len());
     let method = node.and_then(|node| node.get("method"));
     if grpc && method.is_none() {
-        return (0, 0, false, count("headers"), 0);
+        return Precedence { headers: count("headers"), ..Precedence::default() };
     }
-    (kind, value.len(), !grpc && method.is_some(), count("headers"), count("queryParams"))
+    Precedence {
+        path_kind: kind,
+        path_length: value.len(),
+        has_method: !grpc && method.is_some(),
+        headers: count("headers"),
+        params: count("queryParams"),
+    }
 }
 
 /// The headers or query parameters that must have an exact value. `fold` normalizes their names.

@@ -101,8 +101,8 @@ fn settle<'a>(mut all: Vec<Backend<'a>>, reader: &dyn Reader) -> Vec<Backend<'a>
 mod tests {
     use super::*;
     use crate::kube::Object;
-    use crate::model::Home;
     use crate::read::Parted;
+    use crate::spec::Spec;
     use serde_json::{Value, json};
 
     fn object(value: Value) -> Object {
@@ -129,9 +129,9 @@ mod tests {
         let users = vec![service("a", &[80]), service("b", &[80, 81])];
         let mut input = Parted { users, ..Parted::default() };
         input.users.iter_mut().enumerate().for_each(|(number, one)| one.number = number);
-        let namespaces = ["shop".to_owned()];
-        let home = Home { namespaces: &namespaces, domain: "cluster.local" };
-        let catalog = Catalog::new(home, &input, 10).expect("few services");
+        let spec: Spec = serde_json::from_value(json!({"baseline": {"namespace": "shop"}}))
+            .expect("a baseline is enough");
+        let catalog = Catalog::new(&spec, &input, 10).expect("few services");
         let (route, rule) = (Route::of(route).expect("a route"), Node::from_json(rule));
         let swapped = Swapped::of(&rule, route, &catalog, |name| copied.contains(&name.name));
         let one = |one: &Backend<'_>| {

@@ -9,10 +9,10 @@ use super::istio::{self, RuleSource};
 use super::planner::{Planning, ServiceRoutes};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, RouteApi, istio::GROUP};
-use crate::model::route::Route;
 use crate::model::route::istio::{
-    Visibility, are_rivals, destinations, hosts, http, is_mesh, precedence,
+    are_rivals, destinations, hosts, http, is_mesh, precedence, visibility,
 };
+use crate::model::route::{Route, Visibility};
 use crate::model::{Catalog, Home, Service, ServiceName};
 
 /// The VirtualServices that apply in the mesh to services of the baseline.
@@ -33,7 +33,7 @@ impl<'a> MeshVirtualServices<'a> {
     pub(super) fn of(catalog: &'a Catalog<'a>) -> Self {
         let mut all = Self { home: catalog.home, ..Self::default() };
         for object in catalog.of_kind(GROUP, "VirtualService").filter(|object| is_mesh(object)) {
-            let (namespace, seen) = (&object.id.namespace, Visibility::of(object));
+            let (namespace, seen) = (&object.id.namespace, visibility(object));
             let nobody = matches!(&seen, Visibility::In(names) if names.is_empty());
             let is_near = |home: &str| namespace == home || seen.includes(home);
             let mut homes = catalog.home.namespaces.iter();
@@ -187,7 +187,7 @@ fn route(object: &Object) -> Route<'_> {
 
 /// Whether every namespace sees one of these VirtualServices of an exact host. Then no wildcard applies to the host.
 fn is_settled(exact: &[&Object]) -> bool {
-    exact.iter().any(|object| Visibility::of(object) == Visibility::Everywhere)
+    exact.iter().any(|object| visibility(object) == Visibility::Everywhere)
 }
 
 /// The services of the baseline that the HTTP rules of a VirtualService choose.

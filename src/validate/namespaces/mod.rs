@@ -9,6 +9,7 @@ use self::named::{is_grant, named_by, namespace_of_host};
 use super::Input;
 use super::names::name_problem;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
+use crate::kube::istio::ROOT_NAMESPACE;
 use crate::kube::{RouteApi, gateway, marks};
 use crate::ordered::ordered;
 use crate::spec::{Baseline, Spec};
@@ -16,7 +17,7 @@ use crate::yaml::Node;
 
 /// Namespaces that every cluster has, or that contain what previews need.
 const RESERVED: [&str; 6] =
-    ["default", "kube-system", "kube-public", "kube-node-lease", "istio-system", "flux-system"];
+    ["default", "kube-system", "kube-public", "kube-node-lease", ROOT_NAMESPACE, "flux-system"];
 
 /// The owner of a namespace, in words that follow its name, and the place that shows it.
 pub(super) type Owner = (String, Option<Place>);

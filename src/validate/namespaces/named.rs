@@ -1,6 +1,7 @@
 //! The namespaces that an object names: as places of something else that it uses, admits or makes.
 
 use crate::diagnostic::Place;
+use crate::kube::meta::NAMESPACE_NAME;
 use crate::kube::secret::is_secret;
 use crate::kube::{Kind, Object};
 use crate::yaml::{Data, Node};
@@ -23,9 +24,6 @@ pub(super) fn is_grant(object: &Object) -> bool {
         GRANTS.iter().any(|(of, one)| *of == group && one.is_none_or(|one| one == kind));
     is_listed || object.row.is_some_and(Kind::is_policy)
 }
-
-/// The label that every Namespace has, with its name.
-const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 /// Hands over each namespace that an object names outside of its metadata: in fields such as `targetNamespace` or
 /// `namespaces`, in selectors of Namespaces, in hosts of Services, and in identities. No list of kinds is asked, as
@@ -59,7 +57,7 @@ fn named_in<'n>(node: &'n Node, add: &mut impl FnMut(&'n str, Place)) {
         Data::Map(entries) => {
             for (key, value) in entries {
                 let is_name = is_of_namespaces(&key.text)
-                    || key.text == "values" && node.text_at(&["key"]) == Some(NAME_LABEL);
+                    || key.text == "values" && node.text_at(&["key"]) == Some(NAMESPACE_NAME);
                 if is_name {
                     let one = value.text().map(|text| (text, value.place));
                     let several = value.items().iter();
@@ -81,7 +79,7 @@ fn named_in<'n>(node: &'n Node, add: &mut impl FnMut(&'n str, Place)) {
 /// the selector of a monitor.
 fn is_of_namespaces(key: &str) -> bool {
     let one = key.strip_suffix('s').unwrap_or(key);
-    let is_named_so = || one.ends_with("amespace") || key == NAME_LABEL || key == "matchNames";
+    let is_named_so = || one.ends_with("amespace") || key == NAMESPACE_NAME || key == "matchNames";
     // Most keys are shorter than any of these.
     key.len() >= "namespace".len() && is_named_so()
 }
@@ -138,13 +136,13 @@ mod tests {
 
     #[test]
     fn namespaces_are_found_in_fields_selectors_hosts_and_identities() {
-        let expression = json!({"key": NAME_LABEL, "operator": "In", "values": ["b", "c"]});
+        let expression = json!({"key": NAMESPACE_NAME, "operator": "In", "values": ["b", "c"]});
         for (body, wanted) in [
             (json!({"spec": {"targetNamespace": "b", "storageNamespace": "c"}}), &["b", "c"][..]),
             (json!({"spec": {"sourceRef": {"name": "x", "namespace": "b"}}}), &["b"]),
             (json!({"subjects": [{"kind": "ServiceAccount", "namespace": "b"}]}), &["b"]),
             (json!({"spec": {"notNamespaces": ["b", "c"]}}), &["b", "c"]),
-            (json!({"spec": {"matchLabels": {NAME_LABEL: "b"}}}), &["b"]),
+            (json!({"spec": {"matchLabels": {NAMESPACE_NAME: "b"}}}), &["b"]),
             (json!({"spec": {"matchExpressions": [expression]}}), &["b", "c"]),
             (json!({"spec": {"externalName": "mail.b.svc.cluster.local"}}), &["b"]),
             (json!({"spec": {"args": ["--to=http://mail.b.svc:80/x"]}}), &["b"]),

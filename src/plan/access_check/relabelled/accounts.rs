@@ -9,7 +9,7 @@ use super::super::{Checker, TRUST, calls, originals};
 use super::{Patched, patch_field};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::Object;
-use crate::plan::policies::service_account;
+use crate::model::service_account;
 
 /// A copy that runs as another service account than its original.
 pub(super) struct AccountChange<'c, 'p, 'a> {

@@ -27,6 +27,7 @@ use crate::model::{Catalog, pod_labels, selects};
 use crate::plan::Plan;
 use crate::plan::environment::{Body, Copied, Environment};
 use crate::plan::policies::has_target_refs;
+use crate::spec::ServicePath;
 use crate::yaml::Node;
 
 const AUTHORIZATION: (&str, &str) = (super::GROUP, super::KIND);
@@ -227,7 +228,7 @@ fn patch_field(
     });
     let last = patches.rfind(|(.., patch)| mentions(&patch.patch));
     let (service, patch) = last.map_or((0, 0), |(service, patch, _)| (service, patch));
-    format!("spec.previews[{}].services[{service}].patches[{patch}].patch", env.index)
+    format!("{}.patches[{patch}].patch", ServicePath(env.index, service))
 }
 
 fn is_checked(object: &Object) -> bool {

@@ -4,6 +4,7 @@ use super::clauses::{Caller, Clauses};
 use super::{Action, is_dry_run, rules_of};
 use crate::diagnostic::{Place, first_of};
 use crate::kube::Object;
+use crate::model::AccountName;
 
 /// How much a caller may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +36,8 @@ impl<'p> PolicySet<'p> {
     }
 
     /// How much a service account may do.
-    pub(in crate::plan::policies) fn access_of(
-        &self,
-        (namespace, account): (&str, &str),
-    ) -> Access {
-        let caller = Caller::new("cluster.local", namespace, account);
+    pub(in crate::plan::policies) fn access_of(&self, account: AccountName<'_>) -> Access {
+        let caller = Caller::new("cluster.local", account.namespace, account.name);
         let some = |wanted: Action, matches: &dyn Fn(&Clauses<'_>) -> bool| {
             self.0.iter().any(|(_, action, clauses)| *action == wanted && matches(clauses))
         };

@@ -15,15 +15,13 @@ use std::collections::BTreeSet;
 use super::Treatment;
 use super::context::{BaselineNamespace, PolicyContext, Site};
 use crate::diagnostic::Report;
+use crate::kube::meta::NAMESPACE_NAME;
 use crate::kube::{Object, marks};
 use crate::model::selects;
 use crate::yaml::Node;
 
 pub(super) const GROUP: &str = "networking.k8s.io";
 pub(super) const KIND: &str = "NetworkPolicy";
-
-/// The label that every Namespace has, with its name.
-pub(super) const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 /// A direction of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,7 +178,7 @@ impl<'p> Policy<'p> {
         let Some(meaning) = self.meaning(peer) else { return vec![peer.clone()] };
         let namespace = self.object.id.namespace.as_str();
         if meaning.is_local {
-            return vec![peer.clone(), peer_of(&[(NAME_LABEL, namespace)], meaning.pods)];
+            return vec![peer.clone(), peer_of(&[(NAMESPACE_NAME, namespace)], meaning.pods)];
         }
         let excess: Vec<&BaselineNamespace<'_>> = meaning.only_previews().collect();
         let mut peers = vec![match excess.is_empty() {

@@ -12,9 +12,9 @@ use super::ways::ServingListener;
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, RouteApi};
 use crate::model::route::istio::{
-    HEADERS, MESH, SOURCE, gateway_name, http, is_host_header, matches,
+    HEADERS, MESH, SOURCE, gateway_name, http, is_host_header, matches, text_match,
 };
-use crate::model::route::{Route, gateway_api, reader, text_match};
+use crate::model::route::{Route, gateway_api, reader};
 use crate::spec::RoutingKey;
 use crate::yaml::Node;
 

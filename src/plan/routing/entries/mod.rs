@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::swap::Swapped;
-use super::{group_by_affected, hosts, is_unrouted};
+use super::{group_by_affected, hosts};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi};
 use crate::model::route::gateways::{GatewayId, Gateways};
@@ -35,7 +35,7 @@ pub(crate) use host_links::{CorsOrigin, RedirectTarget};
 pub(super) use limits::{full_for_clone, full_for_strip};
 use routes::EntryRoutes;
 pub(super) use routes::{has_gateway_rule, is_dropped_way_in, leads_to_service};
-use ways::Finder;
+use ways::WayFinder;
 
 /// The ways in from outside.
 #[derive(Debug, Default)]
@@ -176,7 +176,7 @@ pub(super) fn plan<'a>(
     if planned.size > most {
         return planned;
     }
-    let finder = Finder {
+    let finder = WayFinder {
         key: &config.previews.spec.routing.key,
         gateways: &gateways,
         routes: &routes,
@@ -227,8 +227,9 @@ fn clones<'a>(
     let services = way.route.chosen(catalog.home);
     let groups = group_by_affected(environments, 0..environments.len(), &services);
     let clones = groups.into_iter().map(|(affected, environments)| {
-        let is_copied =
-            |name: ServiceName<'_>| affected.contains(&name) && !is_unrouted(config, name);
+        let is_copied = |name: ServiceName<'_>| {
+            affected.contains(&name) && !config.is_unrouted(name.name, name.namespace)
+        };
         let swapped = |rule: &CloneRule<'a>| Swapped::of(rule.node, way.route, catalog, is_copied);
         let rules = way.rules.iter().map(swapped).collect();
         EntryClone { environments, way: Arc::clone(&way), rules, entry, number }

@@ -5,9 +5,8 @@ use super::super::unfollowed::exported_to_nobody;
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, gateway, istio as istio_kind};
 use crate::model::Catalog;
-use crate::model::route::gateway_api::Ignored;
 use crate::model::route::gateways::{BoundGateway, Gateways, Hit, is_of_istio};
-use crate::model::route::{Route, gateway_api, istio, reader};
+use crate::model::route::{Ignored, Route, Visibility, gateway_api, istio, reader};
 use crate::yaml::Node;
 
 /// The routes that lead from a Gateway into the baseline.
@@ -108,7 +107,7 @@ fn is_ignored(
     report: &mut Report,
 ) -> bool {
     let reader = reader(route.api);
-    if reader.visibility(route.object) == istio::Visibility::In(Default::default()) {
+    if reader.visibility(route.object) == Visibility::In(Default::default()) {
         // `unfollowed` reports those that are for the mesh too.
         if !reader.is_for_mesh(route.object) {
             report.push(exported_to_nobody(route.object));

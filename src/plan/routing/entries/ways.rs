@@ -52,7 +52,7 @@ type Hosts<'a> = BTreeMap<String, Vec<ServingListener<'a>>>;
 
 /// Finds the ways of all entries.
 #[derive(Debug)]
-pub(super) struct Finder<'a, 'f> {
+pub(super) struct WayFinder<'a, 'f> {
     /// The key that clones set.
     pub(super) key: &'f RoutingKey,
     /// The Gateways of the input.
@@ -63,7 +63,7 @@ pub(super) struct Finder<'a, 'f> {
     pub(super) findings: RefCell<BTreeMap<String, Diagnostic>>,
 }
 
-impl<'a> Finder<'a, '_> {
+impl<'a> WayFinder<'a, '_> {
     /// The routes that an entry stands for, each with its hosts.
     pub(super) fn routes_of(&self, entry: &Entry) -> Vec<(Route<'a>, Hosts<'a>)> {
         let mut routes: Vec<(Route<'a>, Hosts<'a>)> = Vec::new();

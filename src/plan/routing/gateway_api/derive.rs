@@ -106,37 +106,36 @@ impl<'a> Rules<'a> {
         let (ahead, behind) = (&self.matches[index], &self.matches[other]);
         let outranks = ahead.precedence > behind.precedence
             || ahead.precedence == behind.precedence && index < other;
-        let mut with_key = behind.precedence;
-        // The number of headers.
-        with_key.3 += 1;
-        outranks && ahead.precedence <= with_key && ahead.condition.may_overlap(&behind.condition)
+        outranks
+            && ahead.precedence <= behind.precedence.with_key()
+            && ahead.condition.may_overlap(&behind.condition)
     }
 
     /// Warns if the age of two routes decides between their rules.
     pub(super) fn check_order(&self, service: &str, report: &mut Report) {
-        for (index, first) in self.matches.iter().enumerate() {
-            for second in &self.matches[index + 1..] {
-                if first.precedence == second.precedence
-                    && first.route.id != second.route.id
-                    && first.condition.may_overlap(&second.condition)
-                    && first.rule != second.rule
-                {
-                    report.push(
-                        Diagnostic::new(
-                            &code::ROUTE_ORDER,
-                            format!(
-                                "{} and {} have rules of equal precedence for {service}",
-                                first.route.id, second.route.id
-                            ),
-                            "put the two rules into one route, where their order is fixed",
-                        )
-                        .at(first.route.place(), "one rule is here")
-                        .also(second.route.place(), "the other here"),
-                    );
-                    return;
-                }
-            }
+        let mut pairs = self.matches.iter().enumerate().flat_map(|(index, first)| {
+            self.matches[index + 1..].iter().map(move |second| (first, second))
+        });
+        if let Some((first, second)) = pairs.find(|(first, second)| first.ties_with(second)) {
+            let message = format!(
+                "{} and {} have rules of equal precedence for {service}",
+                first.route.id, second.route.id
+            );
+            let help = "put the two rules into one route, where their order is fixed";
+            let finding = Diagnostic::new(&code::ROUTE_ORDER, message, help);
+            let finding = finding.at(first.route.place(), "one rule is here");
+            report.push(finding.also(second.route.place(), "the other here"));
         }
+    }
+}
+
+impl Match<'_> {
+    /// Whether only the age of two routes decides which of their rules a request follows.
+    fn ties_with(&self, other: &Self) -> bool {
+        self.precedence == other.precedence
+            && self.route.id != other.route.id
+            && self.condition.may_overlap(&other.condition)
+            && self.rule != other.rule
     }
 }
 

@@ -13,10 +13,10 @@ use super::super::{MeshRoutes, RouteIndex, carries_key, group_by_affected, match
 use super::{Derived, HostRules, InMesh, RuleSource};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi, marks};
-use crate::model::route::Route;
 use crate::model::route::istio::{
-    HEADERS, Visibility, destinations, hosts, http, is_on_port, is_only_mesh, matches, mesh_matches,
+    HEADERS, destinations, hosts, http, is_on_port, is_only_mesh, matches, mesh_matches, visibility,
 };
+use crate::model::route::{Route, Visibility};
 use crate::model::{Catalog, Service, ServiceName};
 use crate::spec::Delivery;
 use crate::yaml::Node;
@@ -162,7 +162,7 @@ fn derive_all<'a>(
     let mut ports_without_rule = Vec::new();
     // If only some namespaces see a VirtualService, ports without a rule follow the one that all of them see.
     if groups.keys().any(|affected| is_swapped(affected))
-        && Visibility::of(object) == Visibility::Everywhere
+        && visibility(object) == Visibility::Everywhere
     {
         ports_without_rule
             .extend(service.routable().into_iter().filter(|&port| has_no_rule_for(object, port)));

@@ -18,7 +18,7 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, RouteApi, istio::GROUP, marks};
 use crate::model::route::gateways::GatewayId;
 use crate::model::route::istio::{
-    Visibility, hosts, http, is_mesh, matches, mesh_matches, section,
+    hosts, http, is_mesh, matches, mesh_matches, section, visibility,
 };
 use crate::model::route::{Route, reader};
 use crate::model::{Catalog, ServiceName};
@@ -172,7 +172,7 @@ impl Planner for Istio {
         if !is_mesh(route) || !index.is_met_by_copies(route) {
             return None;
         }
-        let is_private = Visibility::of(route).is_private(home);
+        let is_private = visibility(route).is_private(home);
         let seen = is_private.then(|| route.node.at(&["spec", "exportTo"]));
         seen.flatten().or_else(|| http(route).flat_map(matches).find_map(source))
     }

@@ -3,10 +3,11 @@
 use super::super::RouteIndex;
 use super::super::planner::planner;
 use crate::diagnostic::{Diagnostic, Place, code, first_of};
-use crate::kube::{Object, istio::GROUP};
+use crate::kube::Object;
+use crate::kube::istio::{EXPORT_ANNOTATION, GROUP};
 use crate::model::ServiceName;
 use crate::model::route::Route;
-use crate::model::route::istio::Visibility;
+use crate::model::route::istio::visibility;
 use crate::yaml::Node;
 
 /// How many objects a finding names; the others are counted.
@@ -55,19 +56,18 @@ impl RouteIndex<'_, '_> {
 
     /// The field that limits an object to the baseline's namespaces.
     fn private<'o>(&self, object: &'o Object) -> Option<&'o Node> {
-        const EXPORT_TO: &str = "networking.istio.io/exportTo";
         let home = self.catalog.home;
         if let Some(route) = Route::of(object) {
             return planner(route.api).private(self, object);
         }
         if object.is(GROUP, "ServiceEntry") {
             let node = object.node.at(&["spec", "exportTo"]);
-            return node.filter(|_| Visibility::of(object).is_private(home));
+            return node.filter(|_| visibility(object).is_private(home));
         }
         let name = home.service(&object.id.name, &object.id.namespace);
         let service = name.filter(|_| object.is("", "Service"));
         let concerned = service.is_some_and(|service| self.is_called(service));
-        let node = object.node.at(&["metadata", "annotations", EXPORT_TO]);
+        let node = object.node.at(&["metadata", "annotations", EXPORT_ANNOTATION]);
         node.filter(|node| {
             let written = node.text().unwrap_or_default();
             concerned && !written.is_empty() && !written.split(',').any(|to| to.trim() == "*")

@@ -6,10 +6,10 @@ use super::super::RouteIndex;
 use super::{not_previewed, replaces};
 use crate::diagnostic::{Diagnostic, Place, code};
 use crate::kube::{Object, istio::GROUP};
-use crate::model::route::Route;
 use crate::model::route::istio::{
-    SOURCE, Visibility, destinations, hosts, http, is_mesh, is_on_port, mesh_matches, section,
+    SOURCE, destinations, hosts, http, is_mesh, is_on_port, mesh_matches, section, visibility,
 };
+use crate::model::route::{Route, Visibility};
 use crate::model::{Service, ServiceName};
 use crate::yaml::Node;
 
@@ -30,7 +30,7 @@ impl<'a> RouteIndex<'a, '_> {
             return None;
         }
         let services: Vec<ServiceName<'_>> = self.services_of_hosts(object).collect();
-        let seen = Visibility::of(object);
+        let seen = visibility(object);
         let concerned = chooses.is_some() || services.iter().any(|name| self.is_previewed(*name));
         let hidden = || {
             let nobody = matches!(&seen, Visibility::In(names) if names.is_empty());
