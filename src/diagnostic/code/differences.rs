@@ -135,14 +135,14 @@ codes! {
         "A preview has aliases for the Services of the baseline, not for app ids of Dapr. If a copy calls another\n\
          application by its id alone, Dapr looks for it in the preview's namespace only, and no route reads the key\n\
          of the call.";
-    MORE_ACCESS = "more-access", Warning, "a patch gives a copy more access than the original has",
+    MORE_ACCESS = "more-access", Warning, "a preview gives a copy more access than the original has",
         "Whoever can write previews.yaml decides what patches do. Without a warning they may change images and\n\
          replicas within the limits, commands, variables, resources, probes, empty volumes, ConfigMaps, ports, and\n\
          labels and annotations that nothing in a cluster acts on; and they may remove permissions of a pod. The\n\
          finding names every other difference: what a patch adds or changes, restrictions that it removes, and\n\
-         values that an injector replaces by a secret (`vault:...`). It names a label if any object of the input\n\
-         selects pods by it, except objects of kinds that protect nothing, such as Services and monitors. Check\n\
-         that the author of the patch may do that.";
+         values that an injector replaces by a secret (`vault:...`), in `env` of a preview too. It names a label if\n\
+         any object of the input selects pods by it, except objects of kinds that protect nothing, such as Services\n\
+         and monitors. Check that the author of the change may do that.";
     SUBSTITUTION_OFF = "substitution-off", Warning, "Flux substitutes nothing in a copy",
         "Flux's postBuild substitution replaces `${NAME}` everywhere, also in a variable or patch of a preview that\n\
          means it as text: by a value that may be secret. Text that it cannot parse fails the build for all previews.\n\

@@ -83,10 +83,14 @@ codes! {
     UNTRUSTED_CHANGE = "untrusted-change", Error, "a change of a fork brings more than an image, or gets a secret",
         "Anybody may have opened a pull request with `trust: fork`. Its preview may only set images, by digest and\n\
          from `spec.limits.registries`, which must list some: no tag, which can be moved later, and no `env`,\n\
-         `replicas` or `patches`. Its code gets no Secret of the baseline, and no object that makes one; a Secret\n\
-         that only the kubelet reads, to pull images, is copied. Ways out: let something else create a Secret of\n\
-         this name in every preview, with values that anybody may know, and list it under `spec.external.secrets`;\n\
-         or read the code, push it to a branch of the repository, and make a preview of that.";
+         `replicas` or `patches`. Its code gets no Secret of the baseline, no object that makes one, no secret store\n\
+         of Dapr, and nothing that an injector brings: by an annotation (`vault.hashicorp.com/agent-inject`), or in\n\
+         place of a value (`vault:...`, `akeyless:...`) of a variable or a ConfigMap. A Secret that only the kubelet\n\
+         reads, to pull images, is copied, unless the account of a copy may read it too: by a right to Secrets, to\n\
+         run pods, to enter them or to take accounts, or by a ClusterRole that the input does not have. Ways out:\n\
+         let something else create a Secret of this name in every preview, with values that anybody may know, and\n\
+         list it under `spec.external.secrets`; take the right from the account; or read the code, push it to a\n\
+         branch of the repository, and make a preview of that.";
     FORK_SUITE = "fork-suite-secret", Warning, "a suite takes Secrets that previews of forks do not get",
         "With `trust: fork` a suite sends requests to the code of a stranger. Flux leaves Secrets, and objects that\n\
          make them, out of the suites of such previews. So a Job that needs one does not start, and the suite\n\

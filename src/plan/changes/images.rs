@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use smallvec::SmallVec;
 
-use super::Target;
+use super::{Target, variables};
 use crate::diagnostic::{Diagnostic, Refused, Report, code, first_of, some_of};
 use crate::kube::{has_registry, repository};
 use crate::model::{Container, DEFAULT_CONTAINER, Workload};
@@ -33,6 +33,7 @@ pub(in crate::plan) fn decide<'a>(
         return SmallVec::new();
     };
     check_images(config, target, &all, report);
+    variables::check(config, target, &all, report);
     let workloads = target.workloads.iter().map(|workload| workload.object);
     for (workload, images) in workloads.zip(&all) {
         for &(container, image) in images.by_container.iter() {

@@ -6,6 +6,7 @@
 
 mod body;
 mod images;
+mod variables;
 
 use std::sync::Arc;
 

@@ -14,8 +14,8 @@ mod values;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) use self::privileges::policy_labels;
 use self::privileges::{Change, PolicyLabels, Step};
+pub(super) use self::privileges::{injected, policy_labels};
 use crate::diagnostic::{Diagnostic, code, first_of};
 use crate::kube::{Object, marks, meta};
 use crate::model::images;

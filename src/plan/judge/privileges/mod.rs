@@ -6,7 +6,7 @@
 
 mod annotations;
 mod compare;
-mod injected;
+pub(in crate::plan) mod injected;
 mod show;
 mod table;
 #[cfg(test)]
