@@ -74,8 +74,8 @@ fn check_links(input: &Input<'_>, report: &mut Report) {
                 &code::BAD_NAME,
                 format_args!("{path}.name"),
                 format!("`{}` cannot name a link", link.name),
-                "use lower-case letters, digits and `-`, and none of commit, suite, report and preview-url, which \
-                 comments show anyway",
+                "use lower-case letters, digits and `-`, and none of commit, suite, report, preview-url, revision and \
+                 summary, which comments show anyway",
             ));
         }
         if let Some(earlier) = first.insert(&link.name, index) {
@@ -96,9 +96,10 @@ fn check_links(input: &Input<'_>, report: &mut Report) {
     }
 }
 
-/// Whether comments show a field of this name anyway, so that no link may have it.
+/// Whether comments show a field of this name anyway, so that no link may have it: fields of ours, and those that Flux's
+/// controllers would put in its place.
 fn is_said_anyway(name: &str) -> bool {
-    matches!(name, "commit" | "suite" | "report" | "preview-url")
+    matches!(name, "commit" | "suite" | "report" | "preview-url" | "revision" | "summary")
 }
 
 /// Whether a Flux object of ours that is no suite has this name.
