@@ -44,17 +44,17 @@ fn command(
     volumes: &BTreeMap<String, PathBuf>,
 ) -> Outcome<Command> {
     let mounts = container["volumeMounts"].as_array().cloned().unwrap_or_default();
-    // Paths of a container are words, or what is behind a `=` in one.
-    let here = |text: &str| {
-        let mut text = format!("={text}");
-        for mount in &mounts {
-            let folder = mount["name"].as_str().and_then(|name| volumes.get(name));
-            if let (Some(path), Some(folder)) = (mount["mountPath"].as_str(), folder) {
-                text = text.replace(&format!("={path}"), &format!("={}", folder.display()));
-            }
-        }
-        text.split_off(1)
+    // A folder may itself begin like the path of another mount, such as `/tmp`, so only one is put in.
+    let place = |word: &str| {
+        let mounted = mounts.iter().find_map(|mount| {
+            let folder = volumes.get(mount["name"].as_str()?)?;
+            let rest = word.strip_prefix(mount["mountPath"].as_str()?)?;
+            Some(format!("{}{rest}", folder.display()))
+        });
+        mounted.unwrap_or_else(|| word.to_owned())
     };
+    // Paths of a container are words, or what is behind a `=` in one.
+    let here = |text: &str| text.split('=').map(place).collect::<Vec<_>>().join("=");
     let words: Vec<String> = ["command", "args"]
         .iter()
         .flat_map(|field| container[field].as_array().cloned().unwrap_or_default())
