@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::diagnostic::without_userinfo;
 use crate::kube::Object;
 use crate::kube::secret::{
-    is_always_secret, is_secret, is_secret_within, makes_secrets, may_be_secret, may_hold_secret,
-    without_secrets,
+    generates_values, is_always_secret, is_secret, is_secret_within, makes_secrets, may_be_secret,
+    may_hold_secret, without_secrets,
 };
 use crate::ordered::ordered;
 use crate::yaml::{Data, Node, by_key};
@@ -21,9 +21,6 @@ pub(crate) struct Field {
     /// Its new value.
     pub(crate) new: Option<String>,
 }
-
-/// The group of objects that hold or describe the values of Secrets.
-const GENERATORS: &str = "generators.external-secrets.io";
 
 /// The placeholder for a hidden value.
 const HIDDEN: &str = "(hidden)";
@@ -49,7 +46,7 @@ pub(super) enum Hidden {
 impl Hidden {
     /// What is hidden of an object. An unknown kind with data may be like a Secret.
     pub(super) fn of(object: &Object) -> Self {
-        if is_secret(&object.id) || object.id.group == GENERATORS {
+        if is_secret(&object.id) || generates_values(&object.id) {
             return Self::All;
         }
         let has_data = object.node.get("data").is_some() && !object.is("", "ConfigMap");

@@ -8,6 +8,9 @@ use super::Id;
 use crate::diagnostic::contains_ignoring_case;
 use crate::yaml::{Data, Node};
 
+/// The group of generators of values, for ExternalSecrets.
+pub(crate) const GENERATORS: &str = "generators.external-secrets.io";
+
 /// Keys whose texts may be secret: of variables and templates, of providers that contain values, of headers and
 /// bodies of requests.
 const MAY_BE_SECRET: [&str; 8] =
@@ -55,6 +58,11 @@ pub(crate) fn holds_secret(node: &Node) -> bool {
             entries.iter().any(|(key, value)| is_always_secret(&key.text) || holds_secret(value))
         }
     }
+}
+
+/// Whether an object holds or describes the values of Secrets, for an ExternalSecret.
+pub(crate) fn generates_values(id: &Id) -> bool {
+    id.group == GENERATORS
 }
 
 /// Converts a value to JSON without the texts of keys that `hides` accepts, and without Secrets in it.

@@ -6,12 +6,12 @@ use smol_str::SmolStr;
 use super::lacks::What;
 use super::requirements::{Finder, Requirements};
 use crate::diagnostic::{Diagnostic, code};
+use crate::kube::secret::GENERATORS;
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, Reference, Referent};
 use crate::yaml::Node;
 
 const EXTERNAL: &str = "external-secrets.io";
-const GENERATORS: &str = "generators.external-secrets.io";
 
 /// The finding that a copied object is encrypted. Secrets and ConfigMaps are reported where they are needed.
 pub(super) fn encrypted(id: &Id, body: &Node) -> Option<Diagnostic> {
