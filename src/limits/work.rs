@@ -112,3 +112,28 @@ impl Allowance {
         Exceeded::Work(self.limit)
     }
 }
+
+/// Comparisons, counted against a limit. Threads share it.
+#[derive(Debug)]
+pub(crate) struct Comparisons {
+    limit: usize,
+    made: AtomicUsize,
+}
+
+impl Comparisons {
+    /// None so far.
+    pub(crate) const fn new(limit: usize) -> Self {
+        Self { limit, made: AtomicUsize::new(0) }
+    }
+
+    /// Counts some; `false` if there are now more than the limit, and then the work that they stand for need not be done.
+    pub(crate) fn count(&self, some: usize) -> bool {
+        let before = self.made.fetch_add(some.min(self.limit.saturating_add(1)), Ordering::Relaxed);
+        before.saturating_add(some) <= self.limit
+    }
+
+    /// Whether there are more than the limit. Independent of the order of threads, as in [`WorkBudget::is_over`].
+    pub(crate) fn is_over(&self) -> bool {
+        self.made.load(Ordering::Relaxed) > self.limit
+    }
+}

@@ -220,7 +220,7 @@ pub(crate) fn plan<'a>(
     let policies = policies::plan(config, catalog, &environments, &routing, report);
     let plan = Plan { config, catalog, environments, routing, policies };
     policies::check_preview_hosts(&plan, report);
-    access_check::check(&plan, report);
+    access_check::check(&plan, limits, report);
     forks::check(&plan, report);
     let originals = originals::Originals::of(&plan);
     membership::check(&plan, originals.all(), report);

@@ -8,6 +8,9 @@ use crate::kube::Object;
 use crate::model::{pod_of, service_account};
 use crate::plan::policies::PolicyContext;
 
+/// To make a pair of callers is as much work as this many comparisons.
+const COST: usize = 8;
+
 /// A caller, and its counterpart once there are previews.
 pub(super) struct CallerPair<'c> {
     /// The caller; `None` for a call in plain text.
@@ -58,6 +61,10 @@ pub(super) fn representatives<'p, 'a: 'p>(
     let listed = listed_trust_domains(policies);
     let trust_domains =
         trust_domains_of(&patterns).into_iter().chain(listed.iter().map(String::as_str));
+    let trust_domains: Vec<&str> = trust_domains.collect();
+    if !checker.comparisons.count(COST * trust_domains.len() * accounts.len()) {
+        return pairs;
+    }
     for trust in trust_domains {
         pairs.extend(accounts.iter().map(|account| CallerPair {
             original: Some(Identity::new(trust, account.namespace, account.name)),

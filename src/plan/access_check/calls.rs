@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::evaluate::{Call, FieldMatch, HOST, METHOD, PATH, PORT, Requirement};
+use super::evaluate::{Call, FieldMatch, HOST, METHOD, PATH, PORT, Requirements};
 use crate::ordered::ordered;
 
 /// The most combinations of values that are tried at one workload. If there are more, each operation of each rule is
@@ -16,18 +16,26 @@ const PLAIN: [(&str, &str); 3] = [(HOST, "anabranch.example"), (METHOD, "GET"), 
 /// Values that no policy names.
 const UNNAMED: [(&str, &str); 2] = [(METHOD, "TRACE"), (PATH, "/anabranch")];
 
-/// The calls to try against some requirements.
-pub(super) fn representatives<'p>(
-    requirements: impl Iterator<Item = &'p Requirement<'p>>,
+/// To make a call is as much work as this many comparisons.
+const COST: usize = 16;
+
+/// The calls to try against the requirements with these numbers.
+pub(super) fn representatives(
+    numbers: &BTreeSet<usize>,
+    requirements: &Requirements<'_>,
 ) -> Vec<Call> {
+    let made = numbers.iter().map(|number| 1 + requirements.operations(*number).len());
+    if !requirements.comparisons.count(COST * made.sum::<usize>()) {
+        return Vec::new();
+    }
     let mut values = Values::new();
     let mut calls: BTreeSet<Call> = BTreeSet::from([plain()]);
-    for requirement in requirements {
+    for &number in numbers {
         let mut base = plain();
-        collect(&requirement.conditions, &mut values, &mut base);
-        for operation in &requirement.operations {
+        collect(requirements.conditions(number), &mut values, &mut base);
+        for operation in requirements.operations(number) {
             let mut call = base.clone();
-            collect(operation, &mut values, &mut call);
+            collect(operation.iter(), &mut values, &mut call);
             calls.insert(call);
         }
         calls.insert(base);
@@ -52,8 +60,12 @@ fn plain() -> Call {
 type Values = BTreeMap<String, BTreeSet<Option<String>>>;
 
 /// Adds the values of some fields to `values`, and the first of each field to `call`.
-fn collect(fields: &[FieldMatch<'_>], values: &mut Values, call: &mut Call) {
-    for FieldMatch { key, any, not } in fields {
+fn collect<'p>(
+    fields: impl Iterator<Item = &'p FieldMatch<'p>>,
+    values: &mut Values,
+    call: &mut Call,
+) {
+    for FieldMatch { key, any, not, .. } in fields {
         if any.is_empty() && not.is_empty() {
             continue;
         }

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::kube::Object;
+use crate::limits::Comparisons;
 use crate::yaml::Node;
 
 /// A policy that applies to a workload, with the rules that it has there.
@@ -93,6 +94,27 @@ pub(super) struct FieldMatch<'p> {
     pub(super) key: &'p str,
     pub(super) any: Vec<&'p str>,
     pub(super) not: Vec<&'p str>,
+    size: PatternSize,
+}
+
+/// How much work it is to compare some patterns with a value, in comparisons of short texts.
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct PatternSize {
+    fixed: usize,
+    /// For each byte of the value. Path templates are tried at every byte.
+    each_byte: usize,
+}
+
+impl PatternSize {
+    fn of<'p>(key: &str, patterns: impl Iterator<Item = &'p &'p str>) -> Self {
+        patterns.fold(Self::default(), |mut size, pattern| {
+            size.fixed += 1 + pattern.len() / 64;
+            if is_template(key, pattern) {
+                size.each_byte += 1 + pattern.len() / 64;
+            }
+            size
+        })
+    }
 }
 
 impl<'p> FieldMatch<'p> {
@@ -101,14 +123,19 @@ impl<'p> FieldMatch<'p> {
         let Some(node) = node else { return Vec::new() };
         let matches = fields.iter().map(|&(field, not, key)| {
             let [any, not] = [field, not].map(|list| texts(node, list).collect());
-            Self { key, any, not }
+            Self::new(key, any, not)
         });
         matches.filter(|one: &Self| !one.any.is_empty() || !one.not.is_empty()).collect()
     }
 
     fn of_condition(condition: &'p Node) -> Self {
         let [any, not] = ["values", "notValues"].map(|list| texts(condition, list).collect());
-        Self { key: condition.text_at(&["key"]).unwrap_or_default(), any, not }
+        Self::new(condition.text_at(&["key"]).unwrap_or_default(), any, not)
+    }
+
+    fn new(key: &'p str, any: Vec<&'p str>, not: Vec<&'p str>) -> Self {
+        let size = PatternSize::of(key, any.iter().chain(&not));
+        Self { key, any, not, size }
     }
 
     fn matches(&self, is_match: impl Fn(&str) -> bool) -> bool {
@@ -116,8 +143,10 @@ impl<'p> FieldMatch<'p> {
             && !self.not.iter().any(|pattern| is_match(pattern))
     }
 
-    fn matches_call(&self, call: &Call) -> bool {
+    /// Adds its comparisons to `compared`.
+    fn matches_call(&self, call: &Call, compared: &mut usize) -> bool {
         let value = call.get(self.key);
+        *compared += 1 + self.size.fixed + self.size.each_byte * value.map_or(0, String::len);
         self.matches(|pattern| value.is_some_and(|value| is_value(self.key, pattern, value)))
     }
 }
@@ -138,70 +167,105 @@ fn is_of_connection(key: &str) -> bool {
     matches!(key, PORT | "source.ip" | "destination.ip")
 }
 
-/// What a clause requires of a call besides its caller.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Requirement<'p> {
-    /// The conditions and the fields of the source. All have to match.
-    pub(super) conditions: Vec<FieldMatch<'p>>,
-    /// The operations. One of them has to match, if there are any.
-    pub(super) operations: Vec<Vec<FieldMatch<'p>>>,
+/// Removes the fields that an enforcer does not see. Whether it sees all of them.
+fn keep_seen(fields: &mut Vec<FieldMatch<'_>>, enforcer: Enforcer) -> bool {
+    let all = fields.len();
+    fields.retain(|one| enforcer == Enforcer::Proxy || is_of_connection(one.key));
+    fields.len() == all
 }
 
-impl<'p> Requirement<'p> {
-    fn of(rule: &'p Node, source: Option<&'p Node>) -> Self {
+/// What all clauses of a rule require of a call.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct RuleRequirement<'p> {
+    /// The conditions. All have to match.
+    conditions: Vec<FieldMatch<'p>>,
+    /// The operations. One of them has to match, if there are any.
+    operations: Vec<Vec<FieldMatch<'p>>>,
+}
+
+impl<'p> RuleRequirement<'p> {
+    /// The requirement as an enforcer sees it, and whether it sees all of it.
+    fn of(rule: &'p Node, enforcer: Enforcer) -> (Self, bool) {
         let conditions = rule.items_at(&["when"]).iter().map(FieldMatch::of_condition);
         let mut conditions: Vec<_> = conditions.filter(|one| !is_identity(one.key)).collect();
-        conditions.extend(FieldMatch::all(source, &REQUEST));
         let operations = rule.items_at(&["to"]).iter();
         let operations = operations.map(|to| FieldMatch::all(to.get("operation"), &OPERATION));
-        Self { conditions, operations: operations.collect() }
+        let mut operations: Vec<_> = operations.collect();
+        let mut sees_all = keep_seen(&mut conditions, enforcer);
+        for operation in &mut operations {
+            sees_all &= keep_seen(operation, enforcer);
+        }
+        (Self { conditions, operations }, sees_all)
+    }
+}
+
+/// What a clause requires of a call besides its caller.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Requirement<'p> {
+    /// The number of what its rule requires.
+    rule: usize,
+    /// The fields of the source. All have to match.
+    source: Vec<FieldMatch<'p>>,
+}
+
+/// Values, each once and with a number.
+#[derive(Debug)]
+struct Numbered<T> {
+    numbers: BTreeMap<Arc<T>, usize>,
+    all: Vec<Arc<T>>,
+}
+
+impl<T: Ord> Numbered<T> {
+    const fn new() -> Self {
+        Self { numbers: BTreeMap::new(), all: Vec::new() }
     }
 
-    /// The requirement as an enforcer sees it; `None` if its clause never matches there.
-    fn seen_by(mut self, enforcer: Enforcer, allows: bool) -> Option<Self> {
-        let mut all = self.conditions.iter().chain(self.operations.iter().flatten());
-        if enforcer == Enforcer::Proxy || all.all(|one| is_of_connection(one.key)) {
-            return Some(self);
+    fn number(&mut self, value: T) -> usize {
+        if let Some(&known) = self.numbers.get(&value) {
+            return known;
         }
-        self.conditions.retain(|one| is_of_connection(one.key));
-        for operation in &mut self.operations {
-            operation.retain(|one| is_of_connection(one.key));
-        }
-        (!allows).then_some(self)
-    }
-
-    fn matches(&self, call: &Call) -> bool {
-        let all = |fields: &[FieldMatch<'_>]| fields.iter().all(|one| one.matches_call(call));
-        all(&self.conditions)
-            && (self.operations.is_empty() || self.operations.iter().any(|one| all(one)))
+        let value = Arc::new(value);
+        self.all.push(value.clone());
+        *self.numbers.entry(value).or_insert(self.all.len() - 1)
     }
 }
 
 /// The requirements of clauses, each once and with a number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Requirements<'p> {
-    numbers: BTreeMap<Arc<Requirement<'p>>, usize>,
-    all: Vec<Arc<Requirement<'p>>>,
+    rules: Numbered<RuleRequirement<'p>>,
+    all: Numbered<Requirement<'p>>,
+    /// Counts what is compared.
+    pub(super) comparisons: &'p Comparisons,
 }
 
 impl<'p> Requirements<'p> {
-    fn number(&mut self, requirement: Requirement<'p>) -> usize {
-        if let Some(&known) = self.numbers.get(&requirement) {
-            return known;
-        }
-        let requirement = Arc::new(requirement);
-        self.all.push(requirement.clone());
-        *self.numbers.entry(requirement).or_insert(self.all.len() - 1)
+    pub(super) const fn new(comparisons: &'p Comparisons) -> Self {
+        Self { rules: Numbered::new(), all: Numbered::new(), comparisons }
     }
 
-    /// The requirement with a number.
-    pub(super) fn get(&self, number: usize) -> &Requirement<'p> {
-        &self.all[number]
+    fn rule(&self, number: usize) -> &RuleRequirement<'p> {
+        &self.rules.all[self.all.all[number].rule]
     }
 
-    /// Whether a call fulfils the requirement with a number.
-    pub(super) fn match_call(&self, number: usize, call: &Call) -> bool {
-        self.get(number).matches(call)
+    /// The conditions and the fields of the source in the requirement with a number.
+    pub(super) fn conditions(&self, number: usize) -> impl Iterator<Item = &FieldMatch<'p>> {
+        self.rule(number).conditions.iter().chain(&self.all.all[number].source)
+    }
+
+    /// The operations in the requirement with a number.
+    pub(super) fn operations(&self, number: usize) -> &[Vec<FieldMatch<'p>>] {
+        &self.rule(number).operations
+    }
+
+    /// Whether a call fulfils the requirement with a number. Adds the comparisons to `compared`.
+    pub(super) fn match_call(&self, number: usize, call: &Call, compared: &mut usize) -> bool {
+        let operations = self.operations(number);
+        self.conditions(number).all(|one| one.matches_call(call, compared))
+            && (operations.is_empty()
+                || operations
+                    .iter()
+                    .any(|fields| fields.iter().all(|one| one.matches_call(call, compared))))
     }
 }
 
@@ -211,14 +275,22 @@ struct Clause<'p> {
     policy: &'p Object,
     /// The namespace that the rule is in.
     namespace: &'p str,
-    identity: Vec<FieldMatch<'p>>,
+    /// What the source requires of the caller.
+    source: Vec<FieldMatch<'p>>,
+    /// What the conditions of the rule require of the caller.
+    conditions: Arc<Vec<FieldMatch<'p>>>,
     /// The number of what it requires besides the caller.
     requirement: usize,
 }
 
-impl Clause<'_> {
+impl<'p> Clause<'p> {
+    /// The fields that match the caller.
+    fn identity(&self) -> impl Iterator<Item = &FieldMatch<'p>> {
+        self.source.iter().chain(self.conditions.iter())
+    }
+
     fn matches(&self, caller: Caller<'_>) -> bool {
-        self.identity.iter().all(|field| {
+        self.identity().all(|field| {
             field.matches(|pattern| match field.key {
                 PRINCIPAL => is_principal(pattern, caller),
                 NAMESPACE => caller.is_some_and(|caller| is_glob(pattern, caller.namespace)),
@@ -238,6 +310,9 @@ pub(super) struct Clauses<'p> {
     allowing: Vec<Clause<'p>>,
     /// The first policy with the action ALLOW. Without any, everything is allowed that is not denied.
     first_allow: Option<&'p Object>,
+    /// How many patterns each caller is compared with, and what counts them.
+    size: usize,
+    comparisons: &'p Comparisons,
 }
 
 impl<'p> Clauses<'p> {
@@ -246,7 +321,9 @@ impl<'p> Clauses<'p> {
         enforcer: Enforcer,
         requirements: &mut Requirements<'p>,
     ) -> Self {
-        let mut all = Self { denying: Vec::new(), allowing: Vec::new(), first_allow: None };
+        let (denying, allowing) = (Vec::new(), Vec::new());
+        let comparisons = requirements.comparisons;
+        let mut all = Self { denying, allowing, first_allow: None, size: 0, comparisons };
         for one in policies {
             let (clauses, allows) = match one.policy.node.text_at(&["spec", "action"]) {
                 Some("DENY") => (&mut all.denying, false),
@@ -257,28 +334,21 @@ impl<'p> Clauses<'p> {
                 _ => continue,
             };
             for rule in one.rules {
-                let mut sources: Vec<_> =
-                    rule.items_at(&["from"]).iter().map(|from| from.get("source")).collect();
-                if sources.is_empty() {
-                    sources.push(None);
-                }
-                clauses.extend(sources.into_iter().filter_map(|source| {
-                    let conditions = rule.items_at(&["when"]).iter().map(FieldMatch::of_condition);
-                    let mut identity = FieldMatch::all(source, &IDENTITY);
-                    identity.extend(conditions.filter(|one| is_identity(one.key)));
-                    let requirement = Requirement::of(rule, source).seen_by(enforcer, allows)?;
-                    let requirement = requirements.number(requirement);
-                    let (policy, namespace) = (one.policy, one.namespace);
-                    Some(Clause { policy, namespace, identity, requirement })
-                }));
+                clauses.extend(clauses_of(one, rule, (enforcer, allows), requirements));
             }
         }
+        let fields = all.denying.iter().chain(&all.allowing).flat_map(Clause::identity);
+        all.size = fields.map(|one| one.size.fixed).sum();
         all
     }
 
     /// The clauses that match a caller.
     pub(super) fn for_caller(&self, caller: Caller<'_>) -> CallerRules<'p> {
+        let is_counted = self.comparisons.count(self.size);
         let matching = |clauses: &[Clause<'p>]| {
+            if !is_counted {
+                return Vec::new();
+            }
             let mut seen = BTreeSet::new();
             let matching = clauses.iter().filter(|clause| clause.matches(caller));
             let matching = matching.map(|clause| (clause.requirement, clause.policy));
@@ -290,6 +360,33 @@ impl<'p> Clauses<'p> {
             first_allow: self.first_allow,
         }
     }
+}
+
+/// The clauses of a rule, one for each of its sources. A clause that never matches where the enforcer is is left out.
+fn clauses_of<'p>(
+    &AppliedPolicy { policy, namespace, .. }: &AppliedPolicy<'p>,
+    rule: &'p Node,
+    (enforcer, allows): (Enforcer, bool),
+    requirements: &mut Requirements<'p>,
+) -> Vec<Clause<'p>> {
+    let conditions = rule.items_at(&["when"]).iter().map(FieldMatch::of_condition);
+    let conditions = Arc::new(conditions.filter(|one| is_identity(one.key)).collect());
+    let (of_rule, sees_rule) = RuleRequirement::of(rule, enforcer);
+    let of_rule = requirements.rules.number(of_rule);
+    let from = rule.items_at(&["from"]);
+    let sources = from.iter().map(|from| from.get("source"));
+    let all = sources.chain(from.is_empty().then_some(None)).filter_map(|source| {
+        let mut of_source = FieldMatch::all(source, &REQUEST);
+        let sees_all = keep_seen(&mut of_source, enforcer) && sees_rule;
+        if allows && !sees_all {
+            return None;
+        }
+        let requirement = Requirement { rule: of_rule, source: of_source };
+        let requirement = requirements.all.number(requirement);
+        let (source, conditions) = (FieldMatch::all(source, &IDENTITY), Arc::clone(&conditions));
+        Some(Clause { policy, namespace, source, conditions, requirement })
+    });
+    all.collect()
 }
 
 /// The clauses that match one caller: the number of each requirement, with the first policy that has it.
@@ -329,11 +426,17 @@ impl<'p> CallerRules<'p> {
         &denies | &allows
     }
 
-    /// Decides about a call.
-    pub(super) fn decide(&self, requirements: &Requirements<'p>, call: &Call) -> Decision<'p> {
-        let first = |rules: &[(usize, &'p Object)]| {
+    /// Decides about a call. Adds the comparisons to `compared`.
+    pub(super) fn decide(
+        &self,
+        requirements: &Requirements<'p>,
+        call: &Call,
+        compared: &mut usize,
+    ) -> Decision<'p> {
+        let mut first = |rules: &[(usize, &'p Object)]| {
             let mut rules = rules.iter();
-            rules.find(|(number, _)| requirements.match_call(*number, call)).map(|(_, one)| *one)
+            let mut matches = |number: usize| requirements.match_call(number, call, compared);
+            rules.find(|(number, _)| matches(*number)).map(|(_, one)| *one)
         };
         if let Some(policy) = first(&self.denies) {
             return Decision { is_allowed: false, by: Some(policy) };
@@ -355,7 +458,7 @@ fn is_value(key: &str, pattern: &str, value: &str) -> bool {
     match key {
         // The hosts of calls are in lower case.
         HOST => is_like(&pattern.to_ascii_lowercase(), value),
-        PATH if pattern.contains('{') => is_path(pattern, value),
+        PATH if is_template(key, pattern) => is_path(pattern, value),
         PORT => pattern == value,
         "source.ip" | "remote.ip" | "destination.ip" => is_in_block(pattern, value),
         _ => is_like(pattern, value),
@@ -374,23 +477,56 @@ fn is_like(pattern: &str, value: &str) -> bool {
     }
 }
 
-/// Matches a path template, with `{*}` for one segment and `{**}` for any number of segments.
-fn is_path(pattern: &str, path: &str) -> bool {
-    if let Some((before, after)) = pattern.split_once("{**}") {
-        let Some(rest) = path.strip_prefix(before) else { return false };
-        return (0..=rest.len())
-            .filter(|&at| rest.is_char_boundary(at))
-            .any(|at| is_path(after, &rest[at..]));
-    }
-    let (mut wanted, mut has) = (pattern.split('/'), path.split('/'));
-    loop {
-        match (wanted.next(), has.next()) {
-            (None, None) => return true,
-            (Some("{*}"), Some(segment)) if !segment.is_empty() => {}
-            (Some(one), Some(other)) if one == other => {}
-            _ => return false,
+/// Whether a pattern is a path template.
+fn is_template(key: &str, pattern: &str) -> bool {
+    key == PATH && pattern.contains('{')
+}
+
+const SEGMENT: &str = "{*}";
+const ANY: &str = "{**}";
+
+/// Matches a path template, with `{*}` for one segment and `{**}` for any number of segments. Istio takes several `{**}`,
+/// and Envoy refuses them. Here each stands for any text.
+fn is_path(template: &str, path: &str) -> bool {
+    let path = path.as_bytes();
+    // Where in the path a match of the parts so far may end.
+    let mut ends = vec![false; path.len() + 1];
+    ends[0] = true;
+    for part in template_parts(template) {
+        let mut next = vec![false; ends.len()];
+        let mut is_open = false;
+        for at in 0..ends.len() {
+            match part {
+                ANY => {
+                    is_open |= ends[at];
+                    next[at] = is_open;
+                }
+                SEGMENT => {
+                    next[at] = is_open;
+                    is_open = (is_open || ends[at]) && path.get(at) != Some(&b'/');
+                }
+                text if ends[at] && path[at..].starts_with(text.as_bytes()) => {
+                    next[at + text.len()] = true;
+                }
+                _ => {}
+            }
         }
+        ends = next;
     }
+    ends.last() == Some(&true)
+}
+
+/// The operators of a path template, and the texts between them.
+fn template_parts(template: &str) -> impl Iterator<Item = &str> {
+    let mut rest = template;
+    std::iter::from_fn(move || {
+        let operator = [ANY, SEGMENT].into_iter().find(|one| rest.starts_with(one));
+        let next = || [ANY, SEGMENT].into_iter().filter_map(|one| rest.find(one)).min();
+        let end = operator.map_or_else(|| next().unwrap_or(rest.len()), str::len);
+        let (part, behind) = rest.split_at(end);
+        rest = behind;
+        (!part.is_empty()).then_some(part)
+    })
 }
 
 fn is_in_block(block: &str, address: &str) -> bool {
@@ -457,9 +593,20 @@ mod tests {
             ("/admin/{*}", "/admin/", false),
             ("/a/{**}/z", "/a/b/c/z", true),
             ("/a/{**}", "/b", false),
+            ("/a/{*}/b/{**}", "/a/x/b/c/d", true),
+            ("/a/{*}/b/{**}", "/a/x/y/b/c", false),
+            ("/{*}.css", "/a.css", true),
+            ("/{*}.css", "/.css", false),
+            ("/{**}.css", "/.css", true),
+            ("/{a}/{*}", "/{a}/b", true),
+            ("/ä{**}", "/äöü", true),
         ] {
             assert_eq!(is_path(pattern, path), wanted, "{pattern} {path}");
         }
+        // Ten thousand ways to read it, and more.
+        let (template, path) =
+            (format!("/{}b", "{**}a".repeat(50)), format!("/{}", "a".repeat(500)));
+        assert!(!is_path(&template, &path) && is_path(&template, &(path + "b")));
         for (block, address, wanted) in [
             ("10.0.0.0/8", "10.1.2.3", true),
             ("10.0.0.0/8", "11.1.2.3", false),

@@ -157,7 +157,7 @@ fn mesh_refuses(
     let applied = checker.applied.get(workload.number).filter(|all| !all.is_empty())?;
     // If one of the two accounts is unknown, both count as unknown: only the namespaces are compared.
     let is_known = public.account.is_some() && preview.account.is_some();
-    let mut requirements = Requirements::default();
+    let mut requirements = Requirements::new(checker.comparisons);
     let clauses = Clauses::of(&originals(applied), checker.enforcer(), &mut requirements);
     let pair = CallerPair {
         original: Some(public.identity(is_known)),

@@ -24,10 +24,12 @@ use rayon::prelude::*;
 use self::callers::CallerPair;
 use self::evaluate::{AppliedPolicy, Caller, Clauses, Enforcer, Identity, Requirements};
 use self::outcomes::{Outcome, Witness, may_call, outcomes};
+use self::relabelled::CHECKED;
 use super::Plan;
 use super::policies::{PolicyContext, Site, has_target_refs};
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::Object;
+use crate::limits::{Comparisons, OutputLimits, flag, or_raise};
 use crate::model::Mesh;
 use crate::ordered::ordered;
 use crate::yaml::Node;
@@ -44,9 +46,31 @@ const TRUST: &str = "cluster.local";
 /// The service account of a suite's pods, which are no copies.
 const SUITE: &str = "suite";
 
+/// This many comparisons of a pattern with a value count as one pair.
+const OF_PAIR: usize = 64;
+
 /// Reports access that previews change.
-pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
-    let checker = LazyLock::new(|| Checker::new(plan));
+pub(super) fn check(plan: &Plan<'_>, limits: &OutputLimits, report: &mut Report) {
+    let comparisons = Comparisons::new(limits.pairs.saturating_mul(OF_PAIR));
+    let mut found = Report::default();
+    check_counted(plan, &comparisons, &mut found);
+    if std::env::var("CNT").is_ok() { println!("COUNTED {comparisons:?}"); }
+    if !comparisons.is_over() {
+        return report.absorb(found);
+    }
+    // Timing decides where the threads stopped, so nothing that they found is kept.
+    let message = format!(
+        "policies need more comparisons, with callers and their calls, than the limit of {} pairs",
+        limits.pairs
+    );
+    let help = or_raise("have fewer rules, and rules of fewer callers and paths", flag::PAIRS);
+    let finding = Diagnostic::new(&code::OUTPUT_LIMIT, message, help);
+    let policy = CHECKED.iter().find_map(|(group, kind)| plan.catalog.of_kind(group, kind).next());
+    report.extend(policy.map(|policy| finding.at(policy.place(), "the first of them")));
+}
+
+fn check_counted(plan: &Plan<'_>, comparisons: &Comparisons, report: &mut Report) {
+    let checker = LazyLock::new(|| Checker::new(plan, comparisons));
     relabelled::check(plan, &checker, report);
     if !plan.routing.entries.clones.is_empty() {
         gateways::check(plan, &checker, report);
@@ -101,6 +125,8 @@ fn suites_refused(
 /// What is prepared once for all checks.
 struct Checker<'p, 'a> {
     plan: &'p Plan<'a>,
+    /// Counts what is compared.
+    comparisons: &'p Comparisons,
     context: PolicyContext<'a>,
     /// By the number of a workload: the AuthorizationPolicies of the input that apply to it.
     applied: Vec<Vec<&'a Object>>,
@@ -114,7 +140,7 @@ struct Checker<'p, 'a> {
 }
 
 impl<'p, 'a: 'p> Checker<'p, 'a> {
-    fn new(plan: &'p Plan<'a>) -> Self {
+    fn new(plan: &'p Plan<'a>, comparisons: &'p Comparisons) -> Self {
         let catalog = plan.catalog;
         let context = PolicyContext::new(plan.config, catalog, &plan.environments);
         let mut applied = vec![Vec::new(); catalog.objects().count()];
@@ -132,7 +158,7 @@ impl<'p, 'a: 'p> Checker<'p, 'a> {
         let samples = context.homes.iter();
         let samples = samples.map(|home| (home.namespace, home.preview_pattern.replace('*', "0")));
         let previews = samples.chain(mistakable(plan, &context)).collect();
-        Self { plan, context, applied, siblings, other_accounts, previews }
+        Self { plan, comparisons, context, applied, siblings, other_accounts, previews }
     }
 
     /// What enforces the policies that apply to workloads.
@@ -171,7 +197,7 @@ impl<'p, 'a: 'p> Checker<'p, 'a> {
         let copied: Vec<AppliedPolicy<'_>> =
             applied.iter().map(|policy| self.copy_of(policy, first)).collect();
         let pairs = callers::representatives(self, workloads, &before);
-        let mut requirements = Requirements::default();
+        let mut requirements = Requirements::new(self.comparisons);
         let [before, now, copied] = [before, now, copied]
             .map(|policies| Clauses::of(&policies, self.enforcer(), &mut requirements));
         let at_originals = outcomes([&before, &now], &pairs, &requirements);

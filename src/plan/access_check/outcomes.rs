@@ -57,11 +57,17 @@ fn outcome_of<'p>(
         return outcome;
     }
     for call in calls_for(old.requirements().chain(new.requirements()), requirements) {
-        let mut differing = differences.iter();
-        if has_same_default && !differing.any(|number| requirements.match_call(*number, &call)) {
+        let (mut differing, mut compared) = (differences.iter(), 0);
+        let mut differs = |number: &usize| requirements.match_call(*number, &call, &mut compared);
+        let is_alike = has_same_default && !differing.any(&mut differs);
+        if !requirements.comparisons.count(std::mem::take(&mut compared)) {
+            break;
+        }
+        if is_alike {
             continue;
         }
-        let (old, new) = (old.decide(requirements, &call), new.decide(requirements, &call));
+        let [old, new] = [old, new].map(|rules| rules.decide(requirements, &call, &mut compared));
+        requirements.comparisons.count(compared);
         if old.is_allowed != new.is_allowed {
             let witness = match new.is_allowed {
                 true => &mut outcome.widened,
@@ -79,10 +85,14 @@ fn outcome_of<'p>(
 /// Whether a caller with these rules may make any call.
 pub(super) fn may_call(rules: &CallerRules<'_>, requirements: &Requirements<'_>) -> bool {
     let calls = calls_for(rules.requirements(), requirements);
-    calls.iter().any(|call| rules.decide(requirements, call).is_allowed)
+    calls.iter().any(|call| {
+        let mut compared = 0;
+        let decision = rules.decide(requirements, call, &mut compared);
+        !requirements.comparisons.count(compared) || decision.is_allowed
+    })
 }
 
 fn calls_for(numbers: impl Iterator<Item = usize>, requirements: &Requirements<'_>) -> Vec<Call> {
     let numbers: BTreeSet<usize> = numbers.collect();
-    calls::representatives(numbers.into_iter().map(|number| requirements.get(number)))
+    calls::representatives(&numbers, requirements)
 }

@@ -47,7 +47,7 @@ fn at_waypoint<'p, 'a: 'p>(
     let before = originals(applied);
     let now = checker.with_siblings(applied);
     let pairs = callers::representatives(checker, &workloads, &before);
-    let mut requirements = Requirements::default();
+    let mut requirements = Requirements::new(checker.comparisons);
     let [before, now] =
         [before, now].map(|policies| Clauses::of(&policies, Enforcer::Proxy, &mut requirements));
     let outcomes = outcomes([&before, &now], &pairs, &requirements);

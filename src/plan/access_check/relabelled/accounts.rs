@@ -55,7 +55,7 @@ fn check_change<'p, 'a: 'p>(
         if applied.is_empty() || checker.is_any_refused(applied) {
             continue;
         }
-        let mut requirements = Requirements::default();
+        let mut requirements = Requirements::new(checker.comparisons);
         let [before, now] = [originals(applied), checker.with_siblings(applied)]
             .map(|policies| Clauses::of(&policies, checker.enforcer(), &mut requirements));
         let pair = CallerPair {

@@ -32,7 +32,7 @@ pub(super) fn check<'p, 'a: 'p>(
         after.iter().map(|policy| checker.copy_of(policy, workload)).collect();
     let all = [originals(&before), originals(&after)].concat();
     let pairs = callers::representatives(checker, &[workload], &all);
-    let mut requirements = Requirements::default();
+    let mut requirements = Requirements::new(checker.comparisons);
     let [old, new] = [originals(&before), new]
         .map(|policies| Clauses::of(&policies, checker.enforcer(), &mut requirements));
     let outcomes = outcomes([&old, &new], &pairs, &requirements);

@@ -35,7 +35,7 @@ const PEER_AUTHENTICATION: (&str, &str) = ("security.istio.io", "PeerAuthenticat
 const REQUEST_AUTHENTICATION: (&str, &str) = ("security.istio.io", "RequestAuthentication");
 
 /// The kinds of policies that are checked.
-const CHECKED: [(&str, &str); 4] =
+pub(super) const CHECKED: [(&str, &str); 4] =
     [AUTHORIZATION, PEER_AUTHENTICATION, REQUEST_AUTHENTICATION, NETWORK];
 
 /// A copy whose pods have other labels than those of its original.
