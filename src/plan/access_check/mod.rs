@@ -54,7 +54,6 @@ pub(super) fn check(plan: &Plan<'_>, limits: &OutputLimits, report: &mut Report)
     let comparisons = Comparisons::new(limits.pairs.saturating_mul(OF_PAIR));
     let mut found = Report::default();
     check_counted(plan, &comparisons, &mut found);
-    if std::env::var("CNT").is_ok() { println!("COUNTED {comparisons:?}"); }
     if !comparisons.is_over() {
         return report.absorb(found);
     }

@@ -66,8 +66,9 @@ pub(super) fn check<'p, 'a>(
         return;
     }
     let checker: &Checker<'_, '_> = checker;
-    let of_labels = relabelled.iter().flat_map(|copy| {
-        let of_callers = callers::check(checker, copy).into_iter();
+    let of_callers = callers::check(checker, &relabelled);
+    let of_labels = relabelled.iter().zip(of_callers).flat_map(|(copy, of_callers)| {
+        let of_callers = of_callers.into_iter();
         of_callers.chain(proxies::check(copy)).chain(connections::check(checker, copy))
     });
     let findings = of_labels.chain(accounts::check(checker, &account_changes));

@@ -56,8 +56,10 @@ pub(super) struct Clauses<'n> {
     /// The namespace of the policy. A service account without a namespace is in it.
     namespace: &'n str,
     all: Vec<Clause<'n>>,
-    /// The numbers of requirements, by their YAML.
-    numbers: BTreeMap<String, usize>,
+    /// The numbers of operations and conditions of rules, by their YAML.
+    of_rules: BTreeMap<String, usize>,
+    /// The numbers of requirements, each by the number of its rule's part and the YAML of its source.
+    numbers: BTreeMap<(usize, String), usize>,
     /// The number of the empty requirement, if a clause has it.
     any_request: Option<usize>,
 }
@@ -76,32 +78,27 @@ struct Clause<'n> {
 impl<'n> Clauses<'n> {
     /// The clauses of the rules of a policy in a namespace.
     pub(super) fn of(rules: &'n [Node], namespace: &'n str) -> Self {
-        let (all, numbers) = (Vec::new(), BTreeMap::new());
-        let mut clauses = Self { namespace, all, numbers, any_request: None };
+        let (of_rules, numbers) = (BTreeMap::new(), BTreeMap::new());
+        let all = Vec::new();
+        let mut clauses = Self { namespace, all, of_rules, numbers, any_request: None };
         for (index, rule) in rules.iter().enumerate() {
+            let conditions = rule.items_at(&["when"]);
+            let operations = Node::list(rule.items_at(&["to"]).iter().cloned());
+            let of_request = Node::list(conditions.iter().filter(|one| !is_identity(one)).cloned());
+            let takes_all = operations.items().is_empty() && of_request.items().is_empty();
+            let of_rule =
+                number(&mut clauses.of_rules, yaml(&Node::list([operations, of_request])));
             for source in sources(rule) {
-                let request = clauses.number_of_request(rule, source);
-                let conditions = rule.items_at(&["when"]);
+                let mut source_node = source.cloned().unwrap_or_default();
+                source_node.retain(|key| !is_identity_field(key));
+                let request = number(&mut clauses.numbers, (of_rule, yaml(&source_node)));
+                if takes_all && source_node == Node::default() {
+                    clauses.any_request = Some(request);
+                }
                 clauses.all.push(Clause { rule: index, source, conditions, request });
             }
         }
         clauses
-    }
-
-    fn number_of_request(&mut self, rule: &Node, source: Option<&Node>) -> usize {
-        let mut source = source.cloned().unwrap_or_default();
-        source.retain(|key| !is_identity_field(key));
-        let conditions = rule.items_at(&["when"]).iter().filter(|one| !is_identity(one)).cloned();
-        let operations = rule.items_at(&["to"]).iter().cloned();
-        let request = Node::list([source, Node::list(operations), Node::list(conditions)]);
-        let mut text = String::new();
-        write_document(&mut text, &request);
-        let next = self.numbers.len();
-        let number = *self.numbers.entry(text).or_insert(next);
-        if request == Node::list([Node::default(), Node::list([]), Node::list([])]) {
-            self.any_request = Some(number);
-        }
-        number
     }
 
     /// The numbers of the clauses that match a caller.
@@ -216,6 +213,18 @@ impl<'n> Clauses<'n> {
         }
         values
     }
+}
+
+/// The number of a key, which is the next one if it is new.
+fn number<K: Ord>(numbers: &mut BTreeMap<K, usize>, key: K) -> usize {
+    let next = numbers.len();
+    *numbers.entry(key).or_insert(next)
+}
+
+fn yaml(node: &Node) -> String {
+    let mut text = String::new();
+    write_document(&mut text, node);
+    text
 }
 
 /// Whether a field of a source matches the identity of the caller.
