@@ -8,7 +8,7 @@
 //! | objects beside policies | `policies.rs` |
 //! | HTTPRoute, GRPCRoute, ReferenceGrant | `routing/gateway_api/` |
 //! | VirtualService | `routing/istio/` |
-//! | Flux Kustomizations | `flux.rs` |
+//! | Flux Kustomizations | `flux/` |
 //! | Provider, Alert | `notification.rs` |
 //! | ResourceQuota, LimitRange | `quota.rs` |
 //! | OCIRepository, Receiver | `artifacts.rs` |
@@ -55,7 +55,7 @@ pub enum File<'p> {
 }
 
 impl<'p> File<'p> {
-    /// Its name, without `.yaml`.
+    /// The file's name, without `.yaml`.
     #[must_use]
     pub fn name(self) -> Cow<'p, str> {
         match self {
@@ -71,7 +71,6 @@ impl<'p> File<'p> {
 /// The objects of one preview.
 #[derive(Debug)]
 pub struct Preview<'p, 'e> {
-    /// Its name.
     pub name: &'p str,
     /// Its namespaces.
     pub rooms: &'p [Room<'p>],
@@ -136,7 +135,7 @@ impl<'p> Emission<'p> {
     /// Prepares the objects of a plan for one shape of output.
     #[must_use]
     pub fn new(plan: &'p Plan<'p>, shape: &OutputShape<'p>) -> Self {
-        Self { plan, parts: Parts::new(plan, flux::Flux::new(plan, *shape)) }
+        Self { plan, parts: Parts::new(plan, *shape) }
     }
 
     /// The objects that belong to no single preview.

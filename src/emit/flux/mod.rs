@@ -21,7 +21,7 @@ use crate::plan::naming::share;
 use crate::plan::routing::istio::HostRules;
 use crate::plan::{Environment, Plan};
 use crate::spec::{Delivery, Suite};
-use crate::yaml::{Node, placeholder};
+use crate::yaml::Node;
 
 /// Hash of the content of each suite, by its name.
 pub(crate) type Suites = BTreeMap<String, String>;
@@ -94,15 +94,6 @@ impl<'a> Flux<'a> {
             flux.applied_first = first.map(|(_, part)| flux.set_name(part)).collect();
         }
         flux
-    }
-
-    /// Whether objects can be made with [placeholders](placeholder). Only the path of a tree is text that is not
-    /// checked as input.
-    pub(super) fn takes_placeholders(&self) -> bool {
-        match self.shape {
-            OutputShape::Stream => true,
-            OutputShape::Tree { path, .. } => !path.contains(placeholder::FRAME),
-        }
     }
 
     /// Whether each preview is an artifact of its own.
