@@ -28,7 +28,6 @@ pub(crate) fn asks_for_substitution(node: &Node) -> bool {
 /// A variable in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Variable<'n> {
-    /// Its name.
     pub(crate) name: &'n str,
     /// Whether the text has a default for it.
     pub(crate) has_default: bool,

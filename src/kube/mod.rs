@@ -21,6 +21,8 @@ pub(crate) mod secret;
 pub(crate) mod volumes;
 
 pub(crate) use image::{ImageName, Prefix, has_registry, repository};
+#[cfg(test)]
+pub(crate) use k8s_openapi::api::core::v1::Volume;
 pub(crate) use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServiceSpec};
 pub(crate) use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 pub(crate) use kinds::{Kind, is_cluster_scoped};
