@@ -421,3 +421,20 @@ fn visit(node: &mut Node, path: &str, take: &mut dyn FnMut(&mut Node)) {
         visit(child, rest, take);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kube::RouteApi;
+
+    #[test]
+    fn routes_of_every_api_name_services() {
+        for kind in RouteApi::ALL.into_iter().flat_map(|api| api.names().kinds) {
+            let is_service = |field: &Field| {
+                matches!(field.target, Target::Is("Service") | Target::Says("Service"))
+            };
+            let mut fields = OTHERS.iter().filter(|(of, _)| of == kind);
+            assert!(fields.any(|(_, field)| is_service(field)), "{kind}");
+        }
+    }
+}

@@ -302,19 +302,23 @@ impl<'a> RouteIndex<'a, '_> {
             report.push(finding);
             return None;
         }
-        let api = all.first().map(|(api, ..)| *api).or(required).unwrap_or(RouteApi::GatewayApi);
+        let api = all.first().map(|(api, ..)| *api).or(required).unwrap_or_default();
         self.apis.iter().find(|(other, _)| *other == api).map(|(_, routes)| routes.as_ref())
     }
 
     /// The finding that a service has a route of an API that the mesh does not follow.
     fn not_followed(&self, service: ServiceName<'_>, route: &Object) -> Diagnostic {
-        let mesh = self.catalog.mesh.name();
+        let mesh = self.catalog.mesh;
+        let followed = RouteApi::ALL.into_iter().filter(|api| mesh.follows(*api));
+        let (apis, routes): (Vec<&str>, Vec<&str>) =
+            followed.map(|api| (api.names().name, api.names().route_of_service)).unzip();
         let message = format!(
-            "{} routes {service}, and in {mesh} only routes of the Gateway API count",
-            route.id
+            "{} routes {service}, and in {} only routes of {} count",
+            route.id,
+            mesh.name(),
+            apis.join(" and ")
         );
-        let help = "write it as an HTTPRoute with the Service as its parent".to_owned();
-        conflict(message, help, route)
+        conflict(message, format!("write it as {}", routes.join(" or ")), route)
     }
 
     /// The finding that another set routes a service by an API other than the required one.
