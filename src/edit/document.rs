@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::layout::{Item, Style};
+use super::layout::{Item, Layout, Style};
 use super::style::{json, scalar};
 use super::trivia::{comma, count_above, is_comment, is_trivia, lines};
 use crate::diagnostic::{Diagnostic, Refused, Sources, code};
@@ -81,7 +81,7 @@ impl Document {
             let entry = Node::map([(key, value.clone())]);
             let text = self.block_text(&entry, indent, self.list_indent(None));
             let new = format!("{}{:indent$}{text}", self.newline(), "");
-            self.seal(map).into_iter().chain(self.key_below(map, indent, new)).collect()
+            self.key_below(map, indent, new)
         };
         self.apply(path, splices, |node| node.set(key, value))
     }
@@ -89,11 +89,15 @@ impl Document {
     /// Writes a key below the last value of a mapping and the comments about that value.
     fn key_below(&self, map: &Node, indent: usize, new: String) -> Vec<Splice> {
         if let Some((key, list)) = map.entries().last()
-            && matches!(list.data, Data::List(_))
+            && (matches!(list.data, Data::List(_)) || list.is_null())
             && let Some(mut sequence) = self.sequence(map, key, list)
             && sequence.layout.style == Style::Block
         {
+            if list.is_null() {
+                sequence.value = None;
+            }
             let layout = &mut sequence.layout;
+            self.seal_last(layout, list);
             if layout.items.is_empty() {
                 layout.set_off();
             }
@@ -106,7 +110,7 @@ impl Document {
         below.truncate(below.iter().take_while(|line| is_trivia(line)).count());
         below.truncate(count_above(&below, indent, ""));
         let line = self.line_stop(end + rest.len() + below.concat().len());
-        vec![(line..line, new)]
+        self.seal(map).into_iter().chain([(line..line, new)]).collect()
     }
 
     /// Removes a key of a mapping with its value, if the mapping has the key and others beside it. Refuses if a
@@ -198,14 +202,11 @@ impl Document {
                     let indent = indent.to_owned();
                     self.lines_text(&item, &indent)
                 }
-                Style::Inline(_) => self.flow_text(&item),
+                Style::Inline => self.flow_text(&item),
             };
             let name = item.text_at(&["name"]).unwrap_or_default().to_owned();
-            if let (Some(last), Some(node)) = (layout.items.last_mut(), list.items().last())
-                && let Some((range, dash)) = self.seal(node).filter(|_| index == list.items().len())
-            {
-                let start = self.dash(node);
-                last.core.replace_range(range.start - start..range.end - start, &dash);
+            if index == list.items().len() {
+                self.seal_last(layout, list);
             }
             layout.insert(index, Item { name, core, ..Item::default() });
             self.splices(list, sequence)
@@ -283,6 +284,16 @@ impl Document {
         let end = header + text.len();
         let keep = text.find('+').map_or(end..end, |keep| header + keep..header + keep + 1);
         is_open.then(|| (keep, "-".to_owned()))
+    }
+
+    /// Seals the last item of a list, if lines will follow it.
+    fn seal_last(&self, layout: &mut Layout, list: &Node) {
+        if let (Some(last), Some(node)) = (layout.items.last_mut(), list.items().last())
+            && let Some((range, dash)) = self.seal(node)
+        {
+            let start = self.dash(node);
+            last.core.replace_range(range.start - start..range.end - start, &dash);
+        }
     }
 
     /// Whether a block scalar that ends with a line break would end the list.

@@ -27,14 +27,14 @@ pub(super) struct Item {
 }
 
 /// How the items are separated.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     /// Each behind a dash.
     Block,
     /// In brackets, each on lines of its own.
     Lines,
-    /// In brackets on one line, with the blanks behind each comma.
-    Inline(String),
+    /// In brackets on one line.
+    Inline,
 }
 
 /// The items of a sequence, and the text around them.
@@ -42,7 +42,7 @@ pub(super) enum Style {
 pub(super) struct Layout {
     /// How the items are separated.
     pub(super) style: Style,
-    /// Whether there is a comma behind the last item too.
+    /// Whether there is a comma behind the last of several lines too.
     pub(super) trailing: bool,
     /// The rest of the line behind the colon or the bracket.
     pub(super) open: String,
@@ -202,9 +202,9 @@ impl Layout {
             let is_last = index + 1 == self.items.len();
             let comma = self.style != Style::Block && (!is_last || self.trailing);
             let room = match &self.style {
-                Style::Inline(_) if index == 0 => "",
-                Style::Inline(blanks) => blanks,
-                _ => &item.room,
+                Style::Inline if index == 0 => "",
+                Style::Inline => &self.room,
+                Style::Block | Style::Lines => &item.room,
             };
             let Item { name, comments, core, after, .. } = item;
             let (_, own) = lines(comments);

@@ -10,7 +10,8 @@
 //!
 //! A comment between two previews cannot stay when the one below it goes: the file would no longer say on which side
 //! of it a new preview belongs. So edits of different previews give the same bytes in either order, if the list is
-//! sorted by name.
+//! sorted by name. In a list that is not, where a new preview stands depends on which others are there, as these keep
+//! their order.
 
 mod added;
 mod document;

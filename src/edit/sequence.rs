@@ -11,7 +11,7 @@ pub(super) struct Sequence {
     /// The bytes that the layout was read from.
     range: std::ops::Range<usize>,
     /// The bytes of the value behind the colon, if it is not in brackets.
-    value: Option<std::ops::Range<usize>>,
+    pub(super) value: Option<std::ops::Range<usize>>,
     /// How many columns the dashes are indented from the key.
     pub(super) indent: usize,
     /// Whether an empty list of this style is written as `[]`.
@@ -135,31 +135,23 @@ impl Document {
         let layout = if gaps.iter().any(|gap| gap.contains('\n')) {
             self.on_lines(list, &gaps)?
         } else {
-            self.side_by_side(list, &gaps)
+            self.side_by_side(list, !gaps[0].is_empty())
         };
         let is_usual = !is_block_map && (layout.style == Style::Lines) == self.spans_lines();
         Some(Sequence { layout, range, value: None, indent: 0, is_usual })
     }
 
-    fn side_by_side(&self, list: &Node, gaps: &[&str]) -> Layout {
-        let blanks = |gap: &str| comma(gap).map(|comma| gap[comma + 1..].to_owned());
-        let is_empty = list.items().is_empty();
-        if is_empty && gaps[0].is_empty() && self.spans_lines() {
+    /// Items on one line are written anew, with the usual blanks and no comma behind the last: what one item shows of a
+    /// style of its own would be lost with it.
+    fn side_by_side(&self, list: &Node, is_open: bool) -> Layout {
+        if list.items().is_empty() && !is_open && self.spans_lines() {
             let mut layout = self.new_layout(Style::Lines);
             layout.closer = format!("{}{}", layout.newline, self.indent(list.place.range().start));
             layout.room = format!("{}{}", layout.closer, self.unit());
             return layout;
         }
-        let last = gaps.len() - 1;
-        let between = gaps.get(1..last).and_then(|gaps| blanks(gaps.first()?));
-        let default = if self.is_compact() { "" } else { " " };
-        let mut layout =
-            self.new_layout(Style::Inline(between.unwrap_or_else(|| default.to_owned())));
-        if !is_empty {
-            gaps[0].clone_into(&mut layout.open);
-            layout.trailing = comma(gaps[last]).is_some();
-            layout.closer = blanks(gaps[last]).unwrap_or_else(|| gaps[last].to_owned());
-        }
+        let mut layout = self.new_layout(Style::Inline);
+        layout.room = if self.is_compact() { "" } else { " " }.to_owned();
         layout.items =
             list.items().iter().map(|item| self.item(item, item.place.range())).collect();
         layout
@@ -257,26 +249,21 @@ impl Document {
             Style::Lines if is_bare && is_usual && is_near => {
                 (layout.open, layout.tail, layout.closer) = Default::default();
             }
-            Style::Inline(_) if is_bare && is_usual => {
-                (layout.open, layout.closer) = Default::default();
-            }
             Style::Lines if is_empty => {
                 if !self.is_quoted() {
                     let more = layout.blanks_below() + usize::from(!layout.trailing);
                     layout.tail.push_str(&layout.newline.repeat(more));
                 }
                 // A last line of blanks would be read as this record.
-                let is_record = lines(&layout.tail)
-                    .1
-                    .last()
-                    .is_some_and(|line| !indentation(line).is_empty() && !is_comment(line));
+                let written = format!("{}{}", layout.header, layout.tail);
+                let last = lines(&written).1.pop();
+                let is_record =
+                    last.is_some_and(|line| !indentation(line).is_empty() && !is_comment(line));
                 let is_guessed = layout.column() == 0 || is_near && !is_record;
                 layout.tail.push_str(if is_guessed { "" } else { &layout.room });
             }
             // The blank records that the items were on one line.
-            Style::Inline(_) if is_empty => {
-                (layout.open, layout.closer) = (" ".to_owned(), String::new());
-            }
+            Style::Inline if is_empty && !is_usual => layout.closer = " ".to_owned(),
             _ => {}
         }
         let mut splices = Vec::new();

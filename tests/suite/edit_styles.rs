@@ -85,7 +85,7 @@ struct File {
     key_below: bool,
     last_newline: bool,
     windows: bool,
-    /// Items in brackets stand where no program would put them.
+    /// Items in brackets stand where no program would put them, and a list without any has no brackets.
     odd: bool,
     /// Lines behind the last preview.
     below: Vec<Line>,
@@ -220,8 +220,9 @@ impl File {
         let (open, close) = match self.style {
             Style::Lines { .. } => (" [", "  ]\n"),
             Style::Aligned => (" [", "]\n"),
+            Style::Side if self.odd => (" [  ", ", ]\n"),
             Style::Side => (" [", "]\n"),
-            _ if self.entries.is_empty() => (" []", ""),
+            _ if self.entries.is_empty() => (if self.odd { "" } else { " []" }, ""),
             _ => ("", ""),
         };
         let mut out = format!("{HEAD}  previews:{}{open}", self.tag);
@@ -242,7 +243,7 @@ impl File {
             let at = match self.style {
                 Style::Aligned if index == 0 => "",
                 Style::Aligned => "             ",
-                Style::Side if index > 0 => " ",
+                Style::Side if index > 0 && !self.odd => " ",
                 Style::Side => "",
                 Style::Lines { .. } if self.odd => "     ",
                 _ => &format!("  {indent}"),
