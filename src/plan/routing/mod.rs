@@ -2,8 +2,7 @@
 //!
 //! In go the baseline's routes and what each preview affects. Out comes a [`Routing`]: the rules of every object to
 //! write, and the backends of every rule. This file decides which API a service uses, and which routes contradict each
-//! other. `ports` decides which ports can be routed, `virtual_services` finds the VirtualService of a host, and
-//! `unfollowed` reports routes that previews cannot follow. [`gateway_api`] and [`istio`] derive the rules, [`swap`]
+//! other. `ports` decides which ports can be routed, and `unfollowed` reports routes that previews cannot follow. [`gateway_api`] and [`istio`] derive the rules, [`swap`]
 //! decides their backends, and [`entries`] plans the ways in from outside.
 //!
 //! Always true: a service is routed by one API only, and a rule with a copy as a backend has only copies.
@@ -12,13 +11,10 @@ pub(crate) mod entries;
 pub(crate) mod gateway_api;
 mod hosts;
 pub(crate) mod istio;
-mod overlap;
 mod planner;
 mod ports;
-mod precedence;
 pub(crate) mod swap;
 mod unfollowed;
-mod virtual_services;
 mod waypoints;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

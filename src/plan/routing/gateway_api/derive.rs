@@ -4,10 +4,10 @@
 //! over another rule that outranked the original. That rule is then derived too.
 
 use super::super::planner::Planning;
-use super::super::precedence::{Condition, Precedence, precedence};
 use super::super::swap::Swapped;
 use super::super::{RouteIndex, carries_key, matches_key};
 use super::Rule;
+use super::precedence::{Condition, Precedence, precedence};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::gateway::RouteKind;
 use crate::kube::{Object, RouteApi};

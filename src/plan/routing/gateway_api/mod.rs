@@ -5,6 +5,7 @@
 //! See <https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule>.
 
 mod derive;
+mod precedence;
 
 use std::collections::{BTreeMap, BTreeSet};
 
