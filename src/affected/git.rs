@@ -255,7 +255,7 @@ impl Repository {
         let said = self.run_fed(&["cat-file", "--batch"], Stdio::from(list))?;
         let said = match said.status.success() {
             true => said.stdout,
-            false => return Err(no_repository(said.words(), "mend what git says")),
+            false => return Err(no_repository(said.stderr_text(), "mend what git says")),
         };
         let mut rest = said.as_slice();
         let mut links = Vec::new();
@@ -291,11 +291,11 @@ impl Repository {
         if said.status.success() {
             return Ok(said.stdout);
         }
-        let words = said.words();
-        let lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
+        let stderr = said.stderr_text();
+        let lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
         let message = format!("git {}: {}", arguments[0], lines.collect::<Vec<_>>().join("; "));
         // A partial clone lacks objects, and they are not fetched here.
-        let help = if words.contains("promisor remote") {
+        let help = if stderr.contains("promisor remote") {
             "bring what the clone left behind, with `git fetch --refetch --filter=blob:none`"
         } else {
             "mend what git says; run it in a checkout of the repository"

@@ -14,7 +14,7 @@ use super::hosts::of_parents;
 use super::planner::{Planner, Planning, ServiceRoutes};
 use super::swap::{Backend, Swapped};
 use super::{Attached as AnyAttached, MeshRoutes, RouteIndex, group_by_affected};
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::kube::{Object, RouteApi, gateway::GROUP};
 use crate::model::route::Route;
 use crate::model::route::gateway_api::{
@@ -173,7 +173,7 @@ impl Planner for GatewayApi {
         &self,
         route: &'a Object,
         context: &HostContext<'_>,
-    ) -> Result<Applicable<'a>, Box<Diagnostic>> {
+    ) -> Result<Applicable<'a>, Refused> {
         entries::rules_of_http_route(route, context)
     }
 
