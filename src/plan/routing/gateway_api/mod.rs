@@ -15,7 +15,7 @@ use super::hosts::of_parents;
 use super::planner::{Planner, Planning, ServiceRoutes};
 use super::swap::{Backend, Swapped};
 use super::{Attached as AnyAttached, MeshRoutes, RouteIndex, group_by_affected};
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::kube::gateway::{GROUP, RouteKind};
 use crate::kube::{Object, RouteApi};
 use crate::model::route::Route;
@@ -175,7 +175,7 @@ impl Planner for GatewayApi {
         &self,
         route: &'a Object,
         context: &HostContext<'_>,
-    ) -> Result<Applicable<'a>, Box<Diagnostic>> {
+    ) -> Result<Applicable<'a>, Refused> {
         entries::rules_of_http_route(route, context)
     }
 

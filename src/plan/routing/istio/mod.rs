@@ -16,7 +16,7 @@ use super::entries::{self, Applicable, HostContext};
 use super::planner::{Planner, ServiceRoutes};
 use super::swap::{Backend, Swapped, Weight};
 use super::{Attached as AnyAttached, RouteIndex, Routing};
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::kube::{Object, RouteApi, istio::GROUP, marks};
 use crate::model::route::gateways::GatewayId;
 use crate::model::route::istio::{
@@ -194,7 +194,7 @@ impl Planner for Istio {
         &self,
         route: &'a Object,
         context: &HostContext<'_>,
-    ) -> Result<Applicable<'a>, Box<Diagnostic>> {
+    ) -> Result<Applicable<'a>, Refused> {
         entries::rules_of_virtual_service(route, context)
     }
 
