@@ -60,7 +60,7 @@ pub(crate) struct Repository {
 pub(crate) enum PathStatus {
     /// A file, changed or new.
     Present,
-    /// A file no longer.
+    /// Deleted.
     Deleted,
 }
 

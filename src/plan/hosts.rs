@@ -76,9 +76,9 @@ pub(super) fn pod_host(pod: &str, service: ServiceName<'_>, place: Place) -> Dia
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PossibleHost<'w> {
     pub(super) text: &'w str,
-    /// It stands where a host does: it is no key and no part of a path.
+    /// Whether it is where a host can be: it is no key and no part of a path.
     pub(super) is_host: bool,
-    /// It is part of a Secret and must not be shown.
+    /// Whether it is part of a Secret and must not be shown.
     pub(super) is_secret: bool,
 }
 

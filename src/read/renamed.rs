@@ -30,7 +30,7 @@ struct Field {
 #[derive(Clone, Copy)]
 enum Target {
     Is(&'static str),
-    /// The field of this name beside it says it, or it is this kind.
+    /// The kind in the field `kind` beside it; without that field, this kind.
     Says(&'static str),
     /// A ServiceAccount, if the subject of a binding is one.
     Subject,

@@ -21,10 +21,10 @@ use crate::yaml::Node;
 pub(super) struct Placed<'a> {
     /// The service whose copies it may change.
     service: ServiceName<'a>,
-    /// Shared by all previews with this text, so it carries no place.
+    /// The parsed patch. All previews with this text share it, so it carries no place.
     patch: Arc<Patch<'a>>,
     origin: Origin<'a>,
-    /// Parts that name a copy as it was called before kustomize renamed it.
+    /// The parts of its target that are names from before kustomize renamed a copy.
     resolved: Vec<ResolvedName>,
 }
 
