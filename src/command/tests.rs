@@ -2,7 +2,7 @@
 
 use super::respond;
 
-/// A Service with a workload of an invented kind, two policies of invented kinds, and a cluster-scoped object of another.
+/// A Service with a workload of an invented kind, and policies and a cluster-scoped object of further ones.
 const LIST: &str = r#"apiVersion: config.kubernetes.io/v1
 kind: ResourceList
 functionConfig:

@@ -113,13 +113,13 @@ pub(crate) fn contains_ignoring_case(text: &str, wanted: &str) -> bool {
 struct Seen {
     has_version: bool,
     has_metadata: bool,
-    /// It has a key such as `data` or `binaryData`, at any depth.
+    /// Whether it has a key such as `data` or `binaryData`, at any depth.
     has_data: bool,
-    /// Its group is one whose objects hold or describe the values of Secrets.
+    /// Whether its group is one whose objects hold or describe the values of Secrets.
     is_about_secrets: bool,
     /// The kinds at any depth, in lower case.
     kinds: BTreeSet<String>,
-    /// Those at the start of a line: of the document itself, if it is a block.
+    /// The kinds at the start of a line: that of the document itself, if it is a block.
     own_kinds: BTreeSet<String>,
 }
 
@@ -198,7 +198,7 @@ pub(super) struct Key<'t> {
     pub(super) word: &'t str,
     /// Where the key begins.
     pub(super) start: usize,
-    /// Behind the colon.
+    /// Where the text behind the colon begins.
     pub(super) end: usize,
 }
 

@@ -609,7 +609,7 @@ fn settings_of_proxies_too_make_a_namespace_one_that_may_be_the_root_namespace()
     ];
     for (api_version, kind, selector) in kinds {
         let for_all = object(api_version, kind, &json!({}));
-        assert!(is_warned_of(&[for_all.clone()]), "{kind}");
+        assert!(is_warned_of(std::slice::from_ref(&for_all)), "{kind}");
         let for_some = object(api_version, kind, &json!({selector: selected}));
         assert!(!is_warned_of(&[for_some]), "{kind}");
         let service = json!({

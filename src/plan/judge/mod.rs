@@ -34,7 +34,7 @@ const MOST_CHANGES: usize = 200;
 /// patch is named for all changes.
 const MOST_STAGES: usize = 20_000;
 
-/// What patches are judged by.
+/// The limits of previews.yaml and the labels of policies, by which patches are judged.
 #[derive(Debug)]
 pub(super) struct Judge<'a> {
     limits: &'a Limits,

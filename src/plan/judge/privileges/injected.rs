@@ -1,6 +1,6 @@
 //! What injectors turn into secrets when a container starts: values of variables, and annotations of pods.
 
-/// What values begin with that an injector replaces by a secret:
+/// Prefixes of values that an injector replaces by a secret:
 /// - [Bank-Vaults](https://bank-vaults.dev/docs/mutating-webhook/configuration/), whose
 ///   [secret-init](https://github.com/bank-vaults/secret-init) also reads the stores of clouds, as does
 ///   [secrets-init](https://github.com/doitintl/secrets-init);
@@ -23,8 +23,8 @@ const PREFIXES: &[&str] = &[
     "sm://",
 ];
 
-/// What they have in them: Bank-Vaults replaces parts of a text, and
-/// [akv2k8s](https://akv2k8s.io/tutorials/env-injection/) looks for its word anywhere.
+/// Texts anywhere in values that an injector replaces: Bank-Vaults replaces parts of a text, and
+/// [akv2k8s](https://akv2k8s.io/tutorials/env-injection/) looks for its word.
 const PARTS: &[&str] = &["${vault:", "${>>vault:", "${bao:", "${>>bao:", "@azurekeyvault"];
 
 /// Annotations that make an injector put secrets into a pod, unless their values say no. `*` at the end stands for any
