@@ -34,7 +34,7 @@ pub use flux::OutputShape;
 pub(crate) use flux::Suites;
 pub(crate) use template::{Draft, HoleValues, PreviewValues};
 
-use self::template::{Maker, Part, Parts, names_of};
+use self::template::{Part, PartMaker, Parts, names_of};
 use crate::kube::{Id, Object, Order};
 use crate::ordered::ordered;
 use crate::plan::{Alias, Copied, Environment, Plan, Room};
@@ -252,7 +252,11 @@ impl<'p> Emission<'p> {
     }
 
     /// The Flux objects of a preview, and before them the Namespaces that they own.
-    fn of_flux<'e>(&'e self, env: &'p Environment<'p>, maker: &Maker<'e, 'p>) -> Vec<Draft<'e>> {
+    fn of_flux<'e>(
+        &'e self,
+        env: &'p Environment<'p>,
+        maker: &PartMaker<'e, 'p>,
+    ) -> Vec<Draft<'e>> {
         let rooms = env.rooms.iter().filter(|_| self.parts.flux.owns_namespaces());
         let namespaces = rooms.map(|room| Part::Namespace { room, owned: false });
         let kustomizations = self.parts.flux.kustomizations().into_iter().map(Part::Flux);

@@ -451,6 +451,7 @@ pub(crate) fn is_cluster_scoped(group: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kube::gateway::RouteKind;
 
     /// Kinds that no cluster has: `command/tests.rs` shows what comes of a row.
     pub(super) static FICTITIOUS: [Kind; 3] = [
@@ -465,5 +466,17 @@ mod tests {
     fn the_table_is_in_order_and_names_no_kind_twice() {
         let names: Vec<_> = KINDS.iter().map(|kind| (kind.group, kind.name)).collect();
         assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+    }
+
+    #[test]
+    fn every_api_names_its_kinds_of_routes() {
+        for api in RouteApi::ALL {
+            let rows = KINDS.iter().filter(|kind| kind.routes == Some(api));
+            let mut named = api.names().kinds.to_vec();
+            named.sort_unstable();
+            assert_eq!(rows.map(|kind| kind.name).collect::<Vec<_>>(), named);
+        }
+        let kinds = RouteKind::ALL.map(RouteKind::name);
+        assert_eq!(kinds[..], *RouteApi::GatewayApi.names().kinds);
     }
 }

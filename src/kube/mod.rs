@@ -17,6 +17,7 @@ mod object;
 mod order;
 pub(crate) mod quota;
 mod route_api;
+mod route_form;
 pub(crate) mod secret;
 pub(crate) mod volumes;
 
@@ -28,4 +29,5 @@ pub use object::Object;
 pub(crate) use object::{Id, in_front};
 pub(crate) use order::{Key, Order};
 pub(crate) use route_api::RouteApi;
+pub(crate) use route_form::RouteForm;
 pub(crate) use secret::{CIPHERTEXT, decoded, is_encrypted};

@@ -5,7 +5,7 @@
 
 mod work;
 
-pub(crate) use work::{Allowance, Exceeded, WorkBudget};
+pub(crate) use work::{Exceeded, WorkBudget, WorkShare};
 
 use crate::diagnostic::{Diagnostic, Place, code};
 

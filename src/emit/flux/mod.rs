@@ -17,7 +17,7 @@ use crate::kube::flux::{
 };
 use crate::kube::marks::{self, EXPIRES, GATE, REPOSITORY, SUITE};
 use crate::kube::{Object, ObjectMeta};
-use crate::plan::naming::share;
+use crate::plan::naming::shard;
 use crate::plan::routing::istio::HostRules;
 use crate::plan::{Environment, Plan};
 use crate::spec::{Delivery, Suite};
@@ -151,7 +151,7 @@ impl<'a> Flux<'a> {
     /// The shard of a preview, which names its kustomize-controller, if there are several.
     fn shard(&self, env: &Environment<'_>) -> Option<String> {
         let shards = self.plan.config.previews.spec.flux.shards;
-        (shards > 0).then(|| format!("previews-{}", share(env.name, shards)))
+        (shards > 0).then(|| format!("previews-{}", shard(env.name, shards)))
     }
 
     /// A Kustomization of a preview.

@@ -132,9 +132,9 @@ impl<'p> Parts<'p> {
     }
 
     /// Returns the maker of the preview with this index.
-    pub(in crate::emit) fn of(&self, index: usize, values: PreviewValues) -> Maker<'_, 'p> {
+    pub(in crate::emit) fn of(&self, index: usize, values: PreviewValues) -> PartMaker<'_, 'p> {
         let env = &self.plan.environments[index];
-        Maker {
+        PartMaker {
             parts: self,
             env,
             index,
@@ -223,7 +223,7 @@ impl Texts {
 
 /// Makes the parts of one preview.
 #[derive(Debug)]
-pub(in crate::emit) struct Maker<'m, 'p> {
+pub(in crate::emit) struct PartMaker<'m, 'p> {
     parts: &'m Parts<'p>,
     env: &'p Environment<'p>,
     index: usize,
@@ -235,7 +235,7 @@ pub(in crate::emit) struct Maker<'m, 'p> {
     values: RefCell<PreviewValues>,
 }
 
-impl<'m, 'p: 'm> Maker<'m, 'p> {
+impl<'m, 'p: 'm> PartMaker<'m, 'p> {
     /// The indices of the preview's routes.
     pub(in crate::emit) fn routes(&self) -> &'m [usize] {
         &self.parts.routes_of[self.index]

@@ -24,7 +24,7 @@ mod host_rules;
 mod stencil;
 mod values;
 
-pub(super) use cache::{Maker, Part, Parts};
+pub(super) use cache::{Part, PartMaker, Parts};
 pub(crate) use stencil::Draft;
 pub(super) use values::names_of;
 pub(crate) use values::{HoleValues, PreviewValues};

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::gateways::{BoundGateway, GatewayId, Listener, is_secure, port_number};
-use super::{Destination, Ignored, Reader, Redirect, Visibility};
+use super::{Destination, Ignored, Reader, Redirect, Visibility, covers};
 use crate::kube::{Object, marks};
 use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
@@ -85,6 +85,18 @@ impl Reader for Istio {
     fn origins<'a>(&self, rule: &'a Node) -> Option<&'a Node> {
         let policy = rule.get("corsPolicy")?;
         policy.get("allowOrigins").or(policy.get("allowOrigin"))
+    }
+
+    fn exact_origin<'a>(&self, item: &'a Node) -> Option<&'a str> {
+        // In the old form an item is a text.
+        item.text().filter(|text| !text.contains('*')).or(item.text_at(&["exact"]))
+    }
+
+    fn allows_origin(&self, item: &Node, origin: &str) -> bool {
+        match item.text() {
+            Some(pattern) => covers(pattern, origin),
+            None => text_match(item, origin).unwrap_or(false),
+        }
     }
 
     fn tells_hosts_apart(&self, rule: &Node) -> bool {

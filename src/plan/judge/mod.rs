@@ -5,7 +5,7 @@
 //! changes that may need more privileges, and fields that no copy keeps.
 
 mod fit;
-mod places;
+mod paths;
 mod privileges;
 mod required;
 mod strings;

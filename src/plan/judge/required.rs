@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::fit::{added, problem};
-use super::places::{self, CONTAINERS, visit};
+use super::paths::{self, CONTAINERS, visit};
 use crate::diagnostic::{Diagnostic, first_of};
 use crate::kube::{Id, Object};
 use crate::yaml::{Data, Node};
 
-/// Paths of mappings, each with fields that none of these mappings may lack.
+/// Patterns of paths of mappings, each with fields that none of these mappings may lack.
 type Rows = &'static [(&'static str, &'static [&'static str])];
 
 /// Of workloads of the group `apps`.
@@ -58,7 +58,7 @@ pub(super) fn taken(original: &Object, stages: &[Node]) -> Option<(usize, Diagno
     })
 }
 
-/// The places of required fields that an object lacks.
+/// The paths of required fields that an object lacks.
 fn missing(id: &Id, body: &Node) -> BTreeSet<String> {
     let mut missing = BTreeSet::new();
     if id.group == "rbac.authorization.k8s.io" {
@@ -70,22 +70,22 @@ fn missing(id: &Id, body: &Node) -> BTreeSet<String> {
     if id.group == "apps" {
         look(body, WORKLOAD, "", &mut missing);
     }
-    if let Some((template, place)) = places::template(id, body) {
-        look(template, TEMPLATE, &place, &mut missing);
-        visit(template, CONTAINERS, &mut place.clone(), &mut |place, container| {
-            look(container, CONTAINER, place, &mut missing);
+    if let Some((template, path)) = paths::template(id, body) {
+        look(template, TEMPLATE, &path, &mut missing);
+        visit(template, CONTAINERS, &mut path.clone(), &mut |path, container| {
+            look(container, CONTAINER, path, &mut missing);
         });
     }
     missing
 }
 
-/// Looks for the fields of rows, which begin at a node and its place.
-fn look(node: &Node, rows: Rows, place: &str, missing: &mut BTreeSet<String>) {
-    for (path, fields) in rows {
-        visit(node, path, &mut place.to_owned(), &mut |place, parent| {
+/// Looks for the fields of rows, which begin at a node and its path.
+fn look(node: &Node, rows: Rows, path: &str, missing: &mut BTreeSet<String>) {
+    for (pattern, fields) in rows {
+        visit(node, pattern, &mut path.to_owned(), &mut |path, parent| {
             // What is null is not there itself.
             let lacking = fields.iter().filter(|field| !parent.is_null() && !has(parent, field));
-            missing.extend(lacking.map(|field| format!("{place}.{field}")));
+            missing.extend(lacking.map(|field| format!("{path}.{field}")));
         });
     }
 }

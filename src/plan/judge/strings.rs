@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::fit::{added, problem};
-use super::places::{self, CONTAINERS, visit};
+use super::paths::{self, CONTAINERS, visit};
 use crate::diagnostic::text::short;
 use crate::diagnostic::{Diagnostic, first_of};
 use crate::kube::secret::{is_secret, makes_secrets};
@@ -111,13 +111,13 @@ fn wrong(id: &Id, body: &Node) -> BTreeSet<String> {
     let mut wrong = BTreeSet::new();
     // A patch can copy a value of a Secret to any place of it.
     let may_show = !(is_secret(id) || makes_secrets(id) || id.kind == "Fake");
-    let mut see = |place: &str, node: &Node| {
+    let mut see = |path: &str, node: &Node| {
         wrong.extend(what_it_is(node).map(|read| match &node.data {
             Data::Scalar { text, .. } if may_show => {
-                format!("`{place}: {}` is read as {read}", short(text))
+                format!("`{path}: {}` is read as {read}", short(text))
             }
-            Data::Scalar { .. } => format!("`{place}` is not read as text"),
-            _ => format!("`{place}` is {read}"),
+            Data::Scalar { .. } => format!("`{path}` is not read as text"),
+            _ => format!("`{path}` is {read}"),
         }));
     };
     let rows = match (id.group.as_str(), id.kind.as_str()) {
@@ -126,16 +126,16 @@ fn wrong(id: &Id, body: &Node) -> BTreeSet<String> {
         ("rbac.authorization.k8s.io", _) => RBAC,
         _ => OTHER,
     };
-    for path in OBJECT.iter().chain(rows) {
-        visit(body, path, &mut String::new(), &mut see);
+    for pattern in OBJECT.iter().chain(rows) {
+        visit(body, pattern, &mut String::new(), &mut see);
     }
-    if let Some((template, place)) = places::template(id, body) {
-        for path in TEMPLATE {
-            visit(template, path, &mut place.clone(), &mut see);
+    if let Some((template, path)) = paths::template(id, body) {
+        for pattern in TEMPLATE {
+            visit(template, pattern, &mut path.clone(), &mut see);
         }
-        visit(template, CONTAINERS, &mut place.clone(), &mut |place, container| {
-            for path in CONTAINER {
-                visit(container, path, &mut place.to_owned(), &mut see);
+        visit(template, CONTAINERS, &mut path.clone(), &mut |path, container| {
+            for pattern in CONTAINER {
+                visit(container, pattern, &mut path.to_owned(), &mut see);
             }
         });
     }

@@ -168,8 +168,8 @@ impl<'n, 'l> Comparison<'n, 'l> {
             Rule::AddOnly => self.more(old, new),
             Rule::Set(rule) => self.set(rule, old, new),
             Rule::Sequence(rule) => self.sequence(rule, old, new),
-            Rule::Items(key, rule) => self.items(key, rule, false, old, new),
-            Rule::Containers(rule) => self.items("name", rule, true, old, new),
+            Rule::Items(key, rule) => self.items(key, rule, false, [old, new]),
+            Rule::Containers(rule) => self.items("name", rule, true, [old, new]),
             Rule::Mount => self.mount(old, new),
             Rule::Pod(fields) => {
                 self.account(old, new);
@@ -261,8 +261,7 @@ impl<'n, 'l> Comparison<'n, 'l> {
         key: &'static str,
         rule: &'static Rule,
         are_containers: bool,
-        old: Value<'n>,
-        new: Value<'n>,
+        [old, new]: [Value<'n>; 2],
     ) {
         let Some([old, new]) = self.lists(old, new) else { return };
         let value = |item: &'n Node| item.text_at(&[key]).unwrap_or_default();

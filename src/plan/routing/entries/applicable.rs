@@ -9,7 +9,7 @@ use super::super::{carries_key, matches_key};
 use super::Pattern;
 use super::host_links::leads_to_itself;
 use super::ways::ServingListener;
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::kube::{Object, RouteApi};
 use crate::model::route::istio::{
     HEADERS, MESH, SOURCE, gateway_name, http, is_host_header, matches, text_match,
@@ -41,8 +41,6 @@ pub(in super::super) struct Applicable<'a> {
     /// Redirects that are left out, because they would lead a preview host to itself without end.
     pub(super) looping: Vec<&'a Node>,
 }
-
-type Refused = Box<Diagnostic>;
 
 /// Whether the host of a request decides which rules of a route apply.
 pub(super) fn depends_on_host(route: Route<'_>) -> bool {
@@ -105,7 +103,7 @@ pub(in super::super) fn rules_of_virtual_service<'a>(
         match &agreed {
             None => agreed = Some((at, applicable)),
             Some((first, other)) if other.rules != applicable.rules => {
-                return Err(Box::new(differs(route, first, at)));
+                return Err(differs(route, first, at).into());
             }
             Some(_) => {}
         }
@@ -246,13 +244,11 @@ fn refuse_key(route: &Object, key: &RoutingKey, name: &str, place: &Node) -> Res
     if !carries_key(key, name) {
         return Ok(());
     }
-    Err(Box::new(matches_key(route, name, place.place, "not supported")))
+    Err(matches_key(route, name, place.place, "not supported").into())
 }
 
 fn refuse(message: String, help: &str, node: &Node) -> Refused {
-    Box::new(
-        Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(node.place, "not supported"),
-    )
+    Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(node.place, "not supported").into()
 }
 
 fn differs(route: &Object, one: &ServingListener<'_>, other: &ServingListener<'_>) -> Diagnostic {

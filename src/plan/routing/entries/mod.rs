@@ -258,7 +258,8 @@ fn urls(all: &[Planned<'_>]) -> Vec<Pattern> {
 fn nothing_leads_in(config: &Config, number: usize, entry: &Entry) -> Diagnostic {
     if entry.of.is_empty() {
         let message = "no route leads from a Gateway into the baseline";
-        let help = "pass the HTTPRoute, GRPCRoute or VirtualService of the entry with --baseline";
+        let kinds = RouteApi::ALL.map(|api| api.names().kinds.join(", ")).join(" or ");
+        let help = format!("pass the {kinds} of the entry with --baseline");
         return config.finding(&code::ENTRY_NOT_CLONED, "spec.routing.entries", message, help);
     }
     let path = format!("spec.routing.entries[{number}].of");

@@ -259,8 +259,8 @@ impl<'a> WayFinder<'a, '_> {
                         looping.extend(applicable.looping);
                         applicable.rules
                     }
-                    Err(finding) => {
-                        self.say(*finding);
+                    Err(refused) => {
+                        refused.into_iter().for_each(|finding| self.say(finding));
                         return Vec::new();
                     }
                 },
