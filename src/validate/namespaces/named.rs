@@ -283,11 +283,7 @@ mod tests {
         }
         let selector = format!("{NAMESPACE_NAME} in (b,c)");
         let body = json!({"metadata": {"name": "a", "annotations": {"kubed.appscode.com/sync": selector}}});
-        assert!(named("Secret", body).ends_with(&[
-            "Whole b".into(),
-            "Whole c".into(),
-            "Whole ".into()
-        ]));
+        assert_eq!(named("Secret", body), ["Whole b", "Whole c"]);
     }
 
     #[test]
