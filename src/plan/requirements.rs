@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 use super::access::Bindings;
 use super::changes::Changes;
 use super::hosts::{self, Host, PossibleHost};
-use super::judge::{Judge, Verdict, policy_labels};
+use super::judge::{Judge, Verdict};
 use super::lacks::{Lack, Lacks, What};
 use super::patch::{self, Patch};
 use super::{access, bound, monitors, policies, secrets, sidecars, storage};
@@ -131,7 +131,7 @@ impl<'a> Finder<'a> {
             known: catalog.objects().map(|_| OnceLock::new()).collect(),
             unwritten_accounts: ordered(homes.map(|home| (home.as_str(), OnceLock::new()))),
             changed: catalog.objects().map(|_| OnceMap::default()).collect(),
-            judge: Judge::new(&spec.limits, policy_labels(catalog)),
+            judge: Judge::new(spec, catalog),
             has_renamed: catalog.objects().any(is_renamed),
             patches: OnceMap::default(),
             lacks: Mutex::default(),

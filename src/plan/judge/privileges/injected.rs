@@ -70,6 +70,7 @@ pub(in crate::plan) fn puts_secrets(key: &str, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::OwnDomains;
     use super::*;
 
     #[test]
@@ -120,7 +121,8 @@ mod tests {
         ] {
             assert!(puts_secrets(key, value), "{key}");
             assert!(!puts_secrets(key, "False"), "{key}");
-            assert!(super::super::annotations::is_read(key, &[value]), "{key}");
+            let own = OwnDomains::default();
+            assert!(super::super::annotations::is_read(key, &[value], &own), "{key}");
         }
         assert!(!puts_secrets("vault.hashicorp.com/agent-inject", ""));
         assert!(!puts_secrets("sidecar.istio.io/inject", "true"));
