@@ -52,7 +52,7 @@ pub(crate) fn asked_colour(arguments: impl Iterator<Item = OsString>) -> ColorCh
 
 /// Which findings stop a run, and which are not reported.
 #[derive(Debug, Clone, Args)]
-pub struct Levels {
+pub struct LevelOptions {
     /// Treat findings of this code as errors, or all `warnings`. Repeat it for several
     #[arg(long, value_name = "CODE", value_parser = denied, display_order = 101)]
     pub deny: Vec<Denied>,
@@ -70,7 +70,7 @@ pub enum Denied {
     Code(&'static Code),
 }
 
-impl Levels {
+impl LevelOptions {
     /// The levels by which findings are judged.
     #[must_use]
     pub fn levels(&self) -> diagnostic::Levels {
@@ -111,7 +111,7 @@ fn known(text: &str) -> Result<&'static Code, String> {
 /// Limits of a run. More is an error, reported before memory or time runs out.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
-pub struct Limits {
+pub struct LimitOptions {
     /// Bytes of all input files together
     #[arg(long, value_name = "N", default_value_t = InputLimits::default().bytes)]
     pub max_input_bytes: usize,
@@ -160,7 +160,7 @@ fn at_most(text: &str, most: usize, what: &str) -> Result<usize, String> {
     if number > most { Err(format!("no more than {most} {what}")) } else { Ok(number) }
 }
 
-impl Limits {
+impl LimitOptions {
     /// The limits of the input.
     #[must_use]
     pub fn input(&self) -> InputLimits {
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn messages_name_the_flag_of_every_limit() {
-        let command = Limits::augment_args(clap::Command::new("anabranch"));
+        let command = LimitOptions::augment_args(clap::Command::new("anabranch"));
         let flags = command.get_arguments().filter_map(|argument| argument.get_long());
         let flags: Vec<String> = flags.map(|flag| format!("--{flag}")).collect();
         assert_eq!(flags, flag::ALL);

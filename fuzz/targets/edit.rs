@@ -6,22 +6,22 @@
 #![no_main]
 
 use anabranch::diagnostic::{Refused, Sources};
-use anabranch::edit::{self, Change, Setting, Trust};
+use anabranch::edit::{self, Change, PreviewEdit, Trust};
 use anabranch::limits::InputLimits;
 use anabranch::yaml::{Node, parse_documents};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
 /// Reads `set NAME SERVICE=IMAGE @TIME #NUMBER --replace`, in any order behind the name.
-fn setting(words: &[&str]) -> Setting {
-    let mut setting = Setting::default();
+fn preview_edit(words: &[&str]) -> PreviewEdit {
+    let mut wanted = PreviewEdit::default();
     for (index, word) in words.iter().enumerate() {
         if let Some((service, image)) = word.split_once('=') {
-            setting.images.push((service.to_owned(), image.to_owned()));
+            wanted.images.push((service.to_owned(), image.to_owned()));
         } else if let Some(time) = word.strip_prefix('@') {
-            setting.expires = Some(time.to_owned());
+            wanted.expires = Some(time.to_owned());
         } else if let Some(number) = word.strip_prefix('#') {
-            setting.changes.push(Change {
+            wanted.changes.push(Change {
                 repository: "https://github.com/shop/shop".to_owned(),
                 number: number.parse().unwrap_or_default(),
                 commit: "90d51dc2888fbbef60f3ddecea6cb05ac8c43ec4".to_owned(),
@@ -29,12 +29,12 @@ fn setting(words: &[&str]) -> Setting {
                 trust: Trust::Team,
             });
         } else if *word == "--replace" {
-            setting.replace = true;
+            wanted.replace = true;
         } else if index == 0 {
-            setting.name = (*word).to_owned();
+            wanted.name = (*word).to_owned();
         }
     }
-    setting
+    wanted
 }
 
 fn parse(sources: &mut Sources, text: &str) -> Option<Node> {
@@ -93,8 +93,8 @@ fn is_repeated<'a>(names: impl Iterator<Item = &'a String>) -> bool {
 }
 
 /// What was asked for stands in the entry, and what was not asked for is as it was.
-fn assert_set(setting: &Setting, before: Option<&Value>, after: &Value) {
-    for (service, image) in &setting.images {
+fn assert_set(wanted: &PreviewEdit, before: Option<&Value>, after: &Value) {
+    for (service, image) in &wanted.images {
         // `NAMESPACE/NAME`, where several namespaces have one of that name.
         let (namespace, name) = service.split_once('/').unwrap_or(("", service));
         let found = after["services"].as_array().into_iter().flatten();
@@ -110,10 +110,10 @@ fn assert_set(setting: &Setting, before: Option<&Value>, after: &Value) {
             || listed.flatten().any(|item| item["image"] == image.as_str());
         assert!(is_there, "{service} has not the image {image}: {after}");
     }
-    if let Some(expires) = &setting.expires {
+    if let Some(expires) = &wanted.expires {
         assert_eq!(after["expires"], expires.as_str());
     }
-    if let (Some(before), false) = (before, setting.replace) {
+    if let (Some(before), false) = (before, wanted.replace) {
         let count = |entry: &Value, list: &str| entry[list].as_array().map_or(0, Vec::len);
         for list in ["services", "changes"] {
             assert!(count(after, list) >= count(before, list), "{list} became shorter: {after}");
@@ -132,17 +132,17 @@ fuzz_target!(|input: &str| {
     let mut sources = Sources::default();
     let Some(node) = parse(&mut sources, text) else { return };
 
-    let setting = setting(words);
-    if is_repeated(setting.images.iter().map(|(service, _)| service)) {
+    let wanted = preview_edit(words);
+    if is_repeated(wanted.images.iter().map(|(service, _)| service)) {
         return;
     }
     let is_set = *verb == "set";
     // Without a name it is not said which preview is meant; the command line refuses it.
-    if is_set && setting.name.is_empty() {
+    if is_set && wanted.name.is_empty() {
         return;
     }
     let edited: Result<String, Refused> = if is_set {
-        edit::set(&sources, &node, &setting)
+        edit::set(&sources, &node, &wanted)
     } else {
         let goes = |preview: &Node| words.contains(&preview.text_at(&["name"]).unwrap_or_default());
         edit::remove(&sources, &node, goes).map(|(text, _)| text)
@@ -156,14 +156,14 @@ fuzz_target!(|input: &str| {
     if is_repeated(old.iter().map(|(name, _)| name)) {
         return;
     }
-    let names = if is_set { vec![setting.name.as_str()] } else { words.to_vec() };
+    let names = if is_set { vec![wanted.name.as_str()] } else { words.to_vec() };
     assert_eq!(without(&old, &names), without(&new, &names), "another preview changed:\n{edited}");
     let find = |previews: &[(String, Value)], name: &str| {
         previews.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone())
     };
     if is_set {
-        let entry = find(&new, &setting.name).unwrap_or_else(|| panic!("not there:\n{edited}"));
-        assert_set(&setting, find(&old, &setting.name).as_ref(), &entry);
+        let entry = find(&new, &wanted.name).unwrap_or_else(|| panic!("not there:\n{edited}"));
+        assert_set(&wanted, find(&old, &wanted.name).as_ref(), &entry);
     } else {
         assert!(names.iter().all(|name| find(&new, name).is_none()), "still there:\n{edited}");
     }

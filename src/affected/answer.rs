@@ -12,7 +12,7 @@ use crate::spec::Unmapped;
 /// The services that a change affects.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// Sorted by name.
+    /// The affected services, sorted by name.
     pub(crate) services: BTreeMap<String, Affected>,
     /// Changed paths that the map does not name.
     pub(crate) unmapped: Vec<String>,
@@ -153,7 +153,7 @@ fn reach(users: &[Vec<usize>], from: usize) -> Vec<(usize, usize)> {
     reached
 }
 
-/// The path to one of those that were reached.
+/// The path to an owner that was reached.
 fn chain(reached: &[(usize, usize)], to: usize) -> Vec<usize> {
     let mut chain = vec![to];
     // The used owner was reached before its user.

@@ -164,7 +164,7 @@ impl<'m> Audit<'m> {
         let message = format!(
             "{} {} `{path}` of {}, which {} does not use",
             claim.manifest,
-            claim.words,
+            claim.verb,
             some_of(titles),
             owner.title(),
         );
@@ -184,7 +184,7 @@ impl<'m> Audit<'m> {
         let message = format!(
             "{} {} `{path}`, which is ignored, so that a change of it does not build {}",
             claim.manifest,
-            claim.words,
+            claim.verb,
             owner.title(),
         );
         let globs = owner.paths.0.iter().map(|entry| entry.text.clone()).chain([literal(path)]);

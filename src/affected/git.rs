@@ -4,7 +4,7 @@
 //! configuration or the environment names is run or fetched, and no text of a user becomes an option.
 
 use std::collections::BTreeMap;
-use std::io::{Seek, Write};
+use std::io::{ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -60,7 +60,7 @@ pub(crate) struct Repository {
 pub(crate) enum PathStatus {
     /// A file, changed or new.
     Present,
-    /// A file no longer.
+    /// Deleted.
     Deleted,
 }
 
@@ -240,6 +240,13 @@ impl Repository {
             let message = format!("{} cannot be written: {error}", folder.display());
             no_repository(message, "give the system room for temporary files")
         };
+        let cannot_write = |path: &str, error: &std::io::Error| match error.kind() {
+            ErrorKind::AlreadyExists => {
+                let message = format!("the commit has {} twice, or below a link", short(path));
+                no_repository(message, "`git fsck` names what is wrong with its trees")
+            }
+            _ => cannot(error),
+        };
         let asked: String = files.iter().flat_map(|(_, hash, _)| [hash.as_str(), "\n"]).collect();
         let mut list = tempfile::tempfile().map_err(|error| cannot(&error))?;
         list.write_all(asked.as_bytes())
@@ -248,7 +255,7 @@ impl Repository {
         let said = self.run_fed(&["cat-file", "--batch"], Stdio::from(list))?;
         let said = match said.status.success() {
             true => said.stdout,
-            false => return Err(no_repository(said.words(), "mend what git says")),
+            false => return Err(no_repository(said.stderr_text(), "mend what git says")),
         };
         let mut rest = said.as_slice();
         let mut links = Vec::new();
@@ -258,18 +265,16 @@ impl Repository {
                 let message = format!("git does not have the content of {}", short(path));
                 return Err(no_repository(message, "bring it with `git fetch`, without a filter"));
             };
-            let path = folder.join(path);
             if mode == "120000" {
                 links.push((path, content));
             } else {
-                write_file(&path, content).map_err(|error| cannot(&error))?;
+                write_file(folder, path, content).map_err(|error| cannot_write(path, &error))?;
             }
         }
-        // Links come last, so that no file is written through one.
-        links
-            .iter()
-            .try_for_each(|(path, target)| write_link(path, target))
-            .map_err(|error| cannot(&error))
+        // A path below a link is one that the trees list twice: no folder of the commit is a link.
+        links.into_iter().try_for_each(|(path, target)| {
+            write_link(folder, path, target).map_err(|error| cannot_write(path, &error))
+        })
     }
 
     /// The files in the index, which the next commit is made of.
@@ -286,11 +291,11 @@ impl Repository {
         if said.status.success() {
             return Ok(said.stdout);
         }
-        let words = said.words();
-        let lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
+        let stderr = said.stderr_text();
+        let lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
         let message = format!("git {}: {}", arguments[0], lines.collect::<Vec<_>>().join("; "));
         // A partial clone lacks objects, and they are not fetched here.
-        let help = if words.contains("promisor remote") {
+        let help = if stderr.contains("promisor remote") {
             "bring what the clone left behind, with `git fetch --refetch --filter=blob:none`"
         } else {
             "mend what git says; run it in a checkout of the repository"
@@ -359,14 +364,31 @@ fn is_plain(path: &str) -> bool {
     Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)))
 }
 
-fn write_file(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-    std::fs::File::create_new(path)?.write_all(content)
+fn write_file(root: &Path, path: &str, content: &[u8]) -> std::io::Result<()> {
+    make_folders(root, path)?;
+    std::fs::File::create_new(root.join(path))?.write_all(content)
 }
 
-fn write_link(path: &Path, target: &[u8]) -> std::io::Result<()> {
-    path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-    std::os::unix::fs::symlink(text(target), path)
+fn write_link(root: &Path, path: &str, target: &[u8]) -> std::io::Result<()> {
+    make_folders(root, path)?;
+    std::os::unix::fs::symlink(text(target), root.join(path))
+}
+
+/// Makes the folders above a path, through no link.
+fn make_folders(root: &Path, path: &str) -> std::io::Result<()> {
+    let mut folder = root.to_path_buf();
+    for part in Path::new(path).parent().into_iter().flat_map(Path::components) {
+        folder.push(part);
+        match std::fs::create_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                if !folder.symlink_metadata()?.is_dir() {
+                    return Err(error);
+                }
+            }
+            made => made?,
+        }
+    }
+    Ok(())
 }
 
 fn no_repository(message: String, help: &str) -> Refused {

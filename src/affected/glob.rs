@@ -21,7 +21,10 @@ pub(crate) struct Glob {
 impl Glob {
     /// How many globs one glob may expand to with its braces.
     const ALTERNATIVES: usize = 1_000;
-    /// Size limit for the automaton of one glob, in bytes: room for some hundred wildcards.
+    /// How deep braces may be in each other.
+    const DEPTH: usize = 100;
+    /// Size limit for the automaton of one glob, in bytes: room for some hundred wildcards. No more signs than that may
+    /// all its alternatives have together.
     const SIZE: usize = 256 << 10;
 
     /// Reads a glob.
@@ -33,18 +36,21 @@ impl Glob {
             return Err(Problem::new("it is empty", "write a path or a glob such as `cart/**`"));
         }
         let tokens = tokens(text)?;
-        let mut alternatives = Vec::new();
-        if !expand(&tokens, &mut alternatives) {
-            let most = Self::ALTERNATIVES;
+        let (globs, signs) = expanded_size(&tokens);
+        let most = Self::ALTERNATIVES;
+        if globs > most {
             let what = format!("its braces stand for more than {most} globs");
             return Err(Problem::new(what, "write several globs"));
         }
+        if signs > Self::SIZE {
+            return Err(too_large());
+        }
+        let alternatives = expand(&tokens);
         let patterns: Result<Vec<String>, _> =
             alternatives.iter().map(|one| pattern(one)).collect();
         let pattern = format!("(?s)^(?:{})$", patterns?.join("|"));
         let regex = RegexBuilder::new(&pattern).size_limit(Self::SIZE).build();
-        let regex =
-            regex.map_err(|_| Problem::new("it has too many signs", "write several globs"))?;
+        let regex = regex.map_err(|_| too_large())?;
         let prefix = common_prefix(&alternatives).trim_end_matches('/').to_owned();
         Ok(Self { regex, prefix })
     }
@@ -104,6 +110,10 @@ fn tokens(text: &str) -> Result<Vec<Token>, Problem> {
                 }
                 Some(c) => Token::Char(c),
             },
+            '{' if depth > Glob::DEPTH => {
+                let what = format!("its braces are more than {} deep", Glob::DEPTH);
+                return Err(Problem::new(what, "write several globs"));
+            }
             '{' => {
                 open.push(vec![Vec::new()]);
                 continue;
@@ -174,18 +184,45 @@ fn escaped(c: char) -> String {
     format!("\\u{{{:X}}}", u32::from(c))
 }
 
-/// Expands braces to globs without braces. Returns false if there are too many.
-fn expand(tokens: &[Token], globs: &mut Vec<Vec<Token>>) -> bool {
-    let Some(at) = tokens.iter().position(|token| matches!(token, Token::Braces(_))) else {
-        globs.push(tokens.to_vec());
-        return globs.len() <= Glob::ALTERNATIVES;
-    };
-    let Token::Braces(alternatives) = &tokens[at] else { return true };
-    alternatives.iter().all(|one| {
-        let whole: Vec<Token> =
-            tokens[..at].iter().chain(one).chain(&tokens[at + 1..]).cloned().collect();
-        expand(&whole, globs)
-    })
+fn too_large() -> Problem {
+    Problem::new("it has too many signs", "write several globs")
+}
+
+/// To how many globs tokens expand, and how many tokens these have together.
+fn expanded_size(tokens: &[Token]) -> (usize, usize) {
+    let (mut globs, mut signs) = (1_usize, 0_usize);
+    for token in tokens {
+        let (mut ends, mut more) = (1_usize, 1_usize);
+        if let Token::Braces(alternatives) = token {
+            let sizes: Vec<(usize, usize)> =
+                alternatives.iter().map(|one| expanded_size(one)).collect();
+            ends = sizes.iter().fold(0, |all, (globs, _)| all.saturating_add(*globs));
+            more = sizes.iter().fold(0, |all, (_, signs)| all.saturating_add(*signs));
+        }
+        signs = signs.saturating_mul(ends).saturating_add(more.saturating_mul(globs));
+        globs = globs.saturating_mul(ends);
+    }
+    (globs, signs)
+}
+
+/// Expands braces to globs without braces.
+fn expand(tokens: &[Token]) -> Vec<Vec<Token>> {
+    let mut globs = vec![Vec::new()];
+    for token in tokens {
+        let ends: Vec<Vec<Token>> = match token {
+            Token::Braces(alternatives) => {
+                alternatives.iter().flat_map(|one| expand(one)).collect()
+            }
+            token => vec![vec![token.clone()]],
+        };
+        if let [end] = &*ends {
+            globs.iter_mut().for_each(|glob| glob.extend_from_slice(end));
+        } else {
+            let with = |glob: &Vec<Token>| ends.iter().map(|end| [&**glob, end].concat()).collect();
+            globs = globs.iter().flat_map(|glob| -> Vec<Vec<Token>> { with(glob) }).collect();
+        }
+    }
+    globs
 }
 
 fn pattern(tokens: &[Token]) -> Result<String, Problem> {
@@ -301,6 +338,9 @@ mod tests {
             ("src/**.go", "`**`"),
             ("a***", "`**`"),
             (&"?".repeat(10_000), "too many signs"),
+            (&"{a}".repeat(100_000), "too many signs"),
+            (&format!("{{{}}}{}", ["a"; 900].join(","), "b".repeat(1_000)), "too many signs"),
+            (&("{".repeat(100_000) + &"}".repeat(100_000)), "more than 100 deep"),
             ("{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", "more than 1000"),
         ] {
             let problem = Glob::new(glob).expect_err(glob);

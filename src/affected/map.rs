@@ -16,7 +16,7 @@ pub(crate) struct Globs(pub(crate) Vec<MapGlob>);
 /// One glob of a list.
 #[derive(Debug)]
 pub(crate) struct MapGlob {
-    /// As it is written.
+    /// The glob as it is written.
     pub(crate) text: String,
     pub(crate) place: Place,
     /// Whether it begins with `!` and so takes out what it covers.
@@ -71,9 +71,9 @@ pub(crate) struct Owner {
     pub(crate) name: String,
     pub(crate) is_service: bool,
     pub(crate) paths: Globs,
-    /// What it is built from.
+    /// The owners whose files it is built from (`uses`).
     pub(crate) uses: Vec<usize>,
-    /// The services that it goes with.
+    /// The services whose changes affect it too (`with`).
     pub(crate) with: Vec<usize>,
     pub(crate) place: Place,
 }
@@ -102,7 +102,7 @@ impl Verdict<'_> {
     }
 }
 
-/// The map: services and modules in the order of their names, and who is built from whom.
+/// The map: services and modules in the order of their names, and which of them is built from which.
 #[derive(Debug, Default)]
 pub(crate) struct Map {
     pub(crate) unmapped: Unmapped,

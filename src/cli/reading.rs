@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use super::moment;
-use crate::arguments::{Levels, Limits};
+use crate::arguments::{LevelOptions, LimitOptions};
 
 /// Where previews.yaml and the baseline are.
 #[derive(Debug, Clone, Args)]
@@ -23,7 +23,7 @@ pub struct Input {
     pub source_root: Option<PathBuf>,
     /// Limits of input and output.
     #[command(flatten)]
-    pub limits: Limits,
+    pub limits: LimitOptions,
 }
 
 /// Options of `render`.
@@ -45,7 +45,7 @@ pub struct Render {
     pub dry_run: bool,
     /// Which findings stop a run.
     #[command(flatten)]
-    pub levels: Levels,
+    pub levels: LevelOptions,
     /// Where previews.yaml and the baseline are.
     #[command(flatten)]
     pub input: Input,
@@ -67,7 +67,7 @@ pub struct Check {
     pub format: Format,
     /// Which findings stop a run.
     #[command(flatten)]
-    pub levels: Levels,
+    pub levels: LevelOptions,
     /// Where previews.yaml and the baseline are.
     #[command(flatten)]
     pub input: Input,
@@ -141,7 +141,7 @@ pub struct Diff {
     pub exit_code: bool,
     /// Which findings stop a run.
     #[command(flatten)]
-    pub levels: Levels,
+    pub levels: LevelOptions,
     /// Where previews.yaml and the baseline are.
     #[command(flatten)]
     pub input: Input,

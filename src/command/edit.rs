@@ -10,7 +10,7 @@ use super::voice::Voice;
 use super::write_out;
 use crate::cli::{Prune, Remove, Set, Target};
 use crate::diagnostic::{Diagnostic, FileId, Refused, Report, Sources, code};
-use crate::edit::{self, Open, Setting};
+use crate::edit::{self, Open, PreviewEdit};
 use crate::limits::InputLimits;
 use crate::read::{discover, parse_config, read_argument, read_file, text_within};
 use crate::spec::{Change, Trust, foreign_to_us};
@@ -24,7 +24,7 @@ pub(super) fn set(options: &Set, voice: &Voice) -> ExitCode {
         change.trust = if options.fork { Trust::Fork } else { Trust::Team };
     }
     let services = options.services.iter().map(|service| (service.clone(), String::new()));
-    let setting = Setting {
+    let wanted = PreviewEdit {
         name: options.name.clone(),
         images: services.chain(options.images.iter().cloned()).collect(),
         changes,
@@ -32,22 +32,22 @@ pub(super) fn set(options: &Set, voice: &Voice) -> ExitCode {
         replace: options.replace,
         event: options.if_newer,
     };
-    let edit = Edit { target: &options.target, setting: Some(&setting), voice };
+    let edit = Edit { target: &options.target, wanted: Some(&wanted), voice };
     edit.run(|sources, node| {
-        if let Some(why) = edit::is_late(node, &setting)? {
+        if let Some(why) = edit::is_late(node, &wanted)? {
             voice.tell(&format!("{why}\n"));
             let text = sources.get(node.place.file()).text.to_string();
             return Ok((text, String::new()));
         }
-        let text = edit::set(sources, node, &setting)?;
-        Ok((text, format!("set {}", described(&setting, node))))
+        let text = edit::set(sources, node, &wanted)?;
+        Ok((text, format!("set {}", described(&wanted, node))))
     })
 }
 
 /// Describes the change: the new values, what the preview had before, and what it loses.
-fn described(setting: &Setting, before: &Node) -> String {
+fn described(wanted: &PreviewEdit, before: &Node) -> String {
     let previews = before.at(&["spec", "previews"]).map(Node::items).unwrap_or_default();
-    let preview = previews.iter().find(|one| one.text_at(&["name"]) == Some(&setting.name));
+    let preview = previews.iter().find(|one| one.text_at(&["name"]) == Some(&wanted.name));
     let services = preview.and_then(|one| one.get("services")).map(Node::items).unwrap_or_default();
     let image = |(name, image): &(String, String)| {
         let service = services.iter().find(|one| edit::is_service(one, name));
@@ -59,28 +59,28 @@ fn described(setting: &Setting, before: &Node) -> String {
         }
     };
     let change = |change: &Change| format!("{}#{}", change.repository, change.number);
-    let images = setting.images.iter().map(image);
+    let images = wanted.images.iter().map(image);
     let text = |node: &Node, key: &str| node.text_at(&[key]).unwrap_or_default().to_owned();
-    let lost = services.iter().filter(|node| !setting.keeps_service(node)).map(|node| {
+    let lost = services.iter().filter(|node| !wanted.keeps_service(node)).map(|node| {
         let namespace = node.text_at(&["namespace"]).map(|namespace| format!("{namespace}/"));
         format!("{}{} removed", namespace.unwrap_or_default(), text(node, "name"))
     });
     let changes = preview.and_then(|one| one.get("changes")).map(Node::items).unwrap_or_default();
     let lost_changes = changes
         .iter()
-        .filter(|node| !setting.keeps_change(node))
+        .filter(|node| !wanted.keeps_change(node))
         .map(|node| format!("{}#{} removed", text(node, "repository"), text(node, "number")));
-    let expires = setting.expires.iter().map(|time| format!("expires {time}"));
-    let pulls = setting.changes.iter().map(change).chain(lost_changes);
+    let expires = wanted.expires.iter().map(|time| format!("expires {time}"));
+    let pulls = wanted.changes.iter().map(change).chain(lost_changes);
     let parts = images.chain(lost).chain(pulls).chain(expires);
     let parts = parts.collect::<Vec<_>>().join(", ");
     let new = if preview.is_none() { ", which is new" } else { "" };
     let colon = if parts.is_empty() { "" } else { ": " };
-    format!("{}{new}{colon}{parts}", setting.name)
+    format!("{}{new}{colon}{parts}", wanted.name)
 }
 
 pub(super) fn remove(options: &Remove, voice: &Voice) -> ExitCode {
-    let edit = Edit { target: &options.target, setting: None, voice };
+    let edit = Edit { target: &options.target, wanted: None, voice };
     if let Some(at) = options.closed {
         return edit.run(|sources, node| {
             let (text, closed) = edit::close(sources, node, &options.names, at, options.change.as_ref())?;
@@ -109,7 +109,7 @@ pub(super) fn prune(options: &Prune, voice: &Voice) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    Edit { target: &options.target, setting: None, voice }.run(|sources, node| {
+    Edit { target: &options.target, wanted: None, voice }.run(|sources, node| {
         let (text, names) = edit::prune(sources, node, now, open.as_ref())?;
         let done = match names.as_slice() {
             [] => "forgotten previews that were closed long ago".to_owned(),
@@ -135,7 +135,7 @@ type Edited = Result<(String, String), Refused>;
 /// The target of an edit, and where its messages go.
 struct Edit<'a> {
     target: &'a Target,
-    setting: Option<&'a Setting>,
+    wanted: Option<&'a PreviewEdit>,
     voice: &'a Voice,
 }
 
@@ -163,7 +163,7 @@ impl Edit<'_> {
         sources: &mut Sources,
     ) -> Result<ExitCode, Refused> {
         read_file(stdin, sources, &InputLimits::default())?;
-        let (text, done) = edited(self.setting, edit, sources)?;
+        let (text, done) = edited(self.wanted, edit, sources)?;
         if self.target.dry_run {
             let unchanged = sources.get(FileId::default()).text == *text;
             let words =
@@ -187,7 +187,7 @@ impl Edit<'_> {
         let name = file.display().to_string();
         let text = text_within(&name, bytes, sources, &limits)?;
         let id = sources.add(name.as_str(), text);
-        let (text, done) = edited(self.setting, edit, sources)?;
+        let (text, done) = edited(self.wanted, edit, sources)?;
         let before = &sources.get(id).text;
         if *before == text {
             self.voice.tell(&format!("{name} is unchanged\n"));
@@ -208,7 +208,7 @@ impl Edit<'_> {
 
 /// Edits the text, and checks the result against the rules that need no baseline.
 fn edited(
-    setting: Option<&Setting>,
+    wanted: Option<&PreviewEdit>,
     edit: impl FnOnce(&Sources, &Node) -> Edited,
     sources: &mut Sources,
 ) -> Result<(String, String), Refused> {
@@ -226,6 +226,6 @@ fn edited(
     let (origin, name) = (source.origin.clone(), format!("{} (edited)", source.name));
     let id = sources.add_from(origin, name, text.as_str());
     let after = parse_config(sources, id, &limits)?;
-    edit::check_added(&before, &after, setting)?;
+    edit::check_added(&before, &after, wanted)?;
     Ok((text, done))
 }

@@ -185,8 +185,8 @@ impl Run {
     fn expand(&mut self, list: &ResourceList, config: &Config, layout: Layout) -> Option<Items> {
         let Sorted { passing, mut input, earlier } = Sorted::of(list, config);
         let baseline = &config.previews.spec.baseline;
-        self.report
-            .extend(adapt_references(&mut input.users, |namespace| baseline.includes(namespace)));
+        let is_of_baseline = |namespace: &str| baseline.includes(namespace);
+        adapt_references(&mut input.users, is_of_baseline, &mut self.report);
         let limits = OutputLimits::default();
         let request = Request { shape: OutputShape::Stream, limits, only: &[] };
         let namespace = config.previews.spec.baseline.only().unwrap_or_default();

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::load::{Loaded, Needs, load};
 use super::voice::Voice;
 use super::write_out;
-use crate::arguments::Limits;
+use crate::arguments::LimitOptions;
 use crate::cli::{Artifacts, Input, Render};
 use crate::diagnostic::{Refused, Report, stage};
 use crate::diff::{self, Difference, Unreadable};
@@ -216,7 +216,7 @@ fn render_tree(
 fn difference(
     earlier: BTreeMap<String, Vec<u8>>,
     tree: &Tree<'_>,
-    limits: &Limits,
+    limits: &LimitOptions,
 ) -> Result<Difference, Unreadable> {
     let earlier = ordered(earlier.into_iter().map(|(path, bytes)| (path, bytes.into())));
     Difference::between(&earlier, tree.files(), None, &Report::default(), &limits.input())
@@ -253,7 +253,7 @@ fn listing(written: &Written, all: bool) -> String {
 
 /// What a tree needs besides the input.
 pub(super) struct TreeRequest<'a> {
-    pub(super) limits: &'a Limits,
+    pub(super) limits: &'a LimitOptions,
     /// Where the tree will be.
     pub(super) folder: &'a Path,
     pub(super) artifacts: Artifacts,

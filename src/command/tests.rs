@@ -2,7 +2,7 @@
 
 use super::respond;
 
-/// A Service with a workload of an invented kind, and a policy and a cluster-scoped object of invented kinds.
+/// A Service with a workload of an invented kind, and policies and a cluster-scoped object of further ones.
 const LIST: &str = r#"apiVersion: config.kubernetes.io/v1
 kind: ResourceList
 functionConfig:
@@ -42,6 +42,14 @@ items:
     kind: Lock
     metadata: {name: narrow, namespace: baseline}
     spec: {selector: {matchLabels: {app: ferry}}}
+  - apiVersion: example.com/v1
+    kind: Buoy
+    metadata: {name: red, namespace: baseline}
+    spec: {selector: {matchLabels: {app: ferry}}, light: 4s}
+  - apiVersion: example.com/v1
+    kind: Buoy
+    metadata: {name: green, namespace: baseline}
+    spec: {selector: {matchLabels: {app: lifeboat}}}
   - {apiVersion: example.com/v1, kind: Sea, metadata: {name: north}}
 "#;
 
@@ -61,6 +69,9 @@ fn a_kind_needs_its_row_in_the_table_and_nothing_else() {
     assert!(copy.contains("hostNetwork: true"), "patches without a target reach it: {copy}");
     let needed = item(["kind: ConfigMap", "name: timetable", "namespace: pr-1"]);
     assert!(needed.contains("first: "), "what its pods name comes along: {needed}");
+    let buoy = item(["kind: Buoy", "name: red", "namespace: pr-1"]);
+    assert!(buoy.contains("light: 4s"), "the policy of the copy is copied as it is: {buoy}");
+    assert_eq!(answer.matches("kind: Buoy").count(), 3, "and that of other pods is not: {answer}");
     let at = |text: &str| answer.find(text).unwrap_or_else(|| panic!("{text}: {answer}"));
     let (service, barge) =
         (at("kind: Service\n"), answer.rfind("kind: Barge").expect("it is there"));

@@ -5,6 +5,7 @@
 //! A text that is shown is mostly one that could not be read, so it is judged by its characters: by every key before
 //! a colon, and the values of keys that matter. In doubt it is hidden.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use memchr::memmem;
@@ -85,14 +86,13 @@ fn is_shown(document: &str) -> bool {
                 seen.is_about_secrets |= version.contains("secret");
             }
             "metadata" => seen.has_metadata = true,
-            "data" => seen.data(start.trim_end_matches(['"', '\''])),
             _ => seen.has_data |= lower.ends_with("data"),
         }
     }
     let is_flow = document.trim_start_matches("---").trim_start().starts_with('{');
     let contains = |word: &str| memmem::find(document.as_bytes(), word.as_bytes()).is_some();
     let may_patch = || escapes || contains("patch");
-    let patches_secret = || seen.is_previews && may_patch() && has_patch_of_secret(document);
+    let patches_secret = || seen.is_previews() && may_patch() && has_patch_of_secret(document);
     seen.is_shown(is_flow) && !contains("ENC[") && !patches_secret()
 }
 
@@ -113,66 +113,52 @@ pub(crate) fn contains_ignoring_case(text: &str, wanted: &str) -> bool {
 struct Seen {
     has_version: bool,
     has_metadata: bool,
-    /// It has a key such as `data` or `stringData`.
+    /// Whether it has a key such as `data` or `binaryData`, at any depth.
     has_data: bool,
-    /// It is a block with `data` of its own.
-    is_data_its_own: bool,
-    is_config_map: bool,
-    /// Its group is one whose objects hold or describe the values of Secrets.
+    /// Whether its group is one whose objects hold or describe the values of Secrets.
     is_about_secrets: bool,
-    /// It, or an object in it, has a kind.
-    has_kind: bool,
-    /// Its own kind is certain.
-    is_clear: bool,
-    is_list: bool,
-    is_previews: bool,
-    is_resource_list: bool,
-    is_map: bool,
-    /// It is a Secret, or an object in it is.
-    has_secret: bool,
-    is_secret: bool,
+    /// The kinds at any depth, in lower case.
+    kinds: BTreeSet<String>,
+    /// The kinds at the start of a line: that of the document itself, if it is a block.
+    own_kinds: BTreeSet<String>,
 }
 
 impl Seen {
     fn kind(&mut self, kind: &str, outermost: bool) {
         let kind = kind.to_ascii_lowercase();
-        // Other kinds hold templates of Secrets, or values for them.
-        let secret = kind.ends_with("secret") || kind == "secretlist";
-        self.has_kind = true;
-        self.has_secret |= secret;
         if outermost {
-            self.is_clear = true;
-            self.is_secret |= kind.contains("secret");
-            self.has_secret |= self.is_secret;
-            self.is_list |= kind.ends_with("list");
+            self.own_kinds.insert(kind.clone());
         }
-        self.is_previews |= kind == "previews";
-        // A machine made it, from any objects.
-        self.is_resource_list |= kind == "resourcelist";
-        self.is_map |= kind == "affected";
-        self.is_config_map |= kind == "configmap";
+        self.kinds.insert(kind);
     }
 
-    /// A key `data`, with the text before it.
-    fn data(&mut self, before: &str) {
-        self.has_data = true;
-        self.is_data_its_own |= before.is_empty() || before.ends_with('\n');
+    fn is_previews(&self) -> bool {
+        self.kinds.contains("previews")
     }
 
     fn is_shown(&self, is_flow: bool) -> bool {
-        // The kind of a Secret may be misspelt.
-        let has_data = self.is_data_its_own || is_flow && self.has_data;
-        if self.is_resource_list || self.is_about_secrets || has_data && !self.is_config_map {
+        let own = if is_flow { &self.kinds } else { &self.own_kinds };
+        let is = |kind: &str| own.len() == 1 && own.contains(kind);
+        // The kind of a Secret may be misspelt, also in a list or a template. Patches of a previews file are looked at
+        // on their own.
+        let may_be_misspelt = self.has_data && !is("configmap") && (is_flow || !is("previews"));
+        // A machine made a ResourceList, from any objects.
+        if self.is_about_secrets || may_be_misspelt || self.kinds.contains("resourcelist") {
             return false;
         }
-        let has_kind = if is_flow { self.has_kind } else { self.is_clear };
-        if !self.has_version || !has_kind || !(self.has_metadata || self.is_previews || self.is_map)
-        {
+        let is_ours = self.is_previews() || self.kinds.contains("affected");
+        if !self.has_version || own.is_empty() || !(self.has_metadata || is_ours) {
             return false;
+        }
+        // Other kinds hold templates of Secrets, or values for them.
+        let is_secret = self.own_kinds.iter().any(|kind| kind.contains("secret"));
+        let is_of_secrets = |kind: &String| kind.ends_with("secret") || kind == "secretlist";
+        if !is_secret && !self.kinds.iter().any(is_of_secrets) {
+            return true;
         }
         // Many objects name the kind Secret without holding anything of one.
-        let holds_none = self.is_clear && !self.is_secret && !self.is_list && !self.has_data;
-        !self.has_secret || holds_none
+        let is_list = self.own_kinds.iter().any(|kind| kind.ends_with("list"));
+        !self.own_kinds.is_empty() && !is_secret && !is_list && !self.has_data
     }
 }
 
@@ -212,7 +198,7 @@ pub(super) struct Key<'t> {
     pub(super) word: &'t str,
     /// Where the key begins.
     pub(super) start: usize,
-    /// Behind the colon.
+    /// Where the text behind the colon begins.
     pub(super) end: usize,
 }
 
@@ -263,9 +249,18 @@ mod tests {
         ] {
             assert!(!is_shown(&format!("{kind}\n{REST}")), "{kind}");
         }
+        const MISSPELT: &str =
+            "kind: Sercet\n  apiVersion: v1\n  metadata: {name: db}\n  data: {a: aHVudGVyMg==}\n";
+        for list in ["kind: List\nitems:", "kind: Lst\nitems:", "kind: Template\nobjects:"] {
+            let list = format!("apiVersion: v1\n{list}\n- {MISSPELT}metadata: {{}}\n");
+            assert!(!is_shown(&list), "{list}");
+        }
         for json in [
             "apiVersion: v1\nkind: Sercet\nmetadata: {}\ndata:\n  a: aHVudGVyMg==\n",
             "apiVersion: generators.external-secrets.io/v1\nkind: Fake\nmetadata: {}\nspec: {data: {a: hunter2}}\n",
+            "apiVersion: v1\nkind: Sercet\nmetadata: {ownerReferences: [{kind: ConfigMap}]}\ndata:\n  a: aHVudGVyMg==\n",
+            "apiVersion: v1\nkind: Sercet\nmetadata: {}\n? data\n: a: aHVudGVyMg==\n",
+            "apiVersion: v1\nkind: Sercet\nmetadata: {}\nbinaryData:\n  a: aHVudGVyMg==\n",
             r#"{"apiVersion":"v1","kind":"Scret","metadata":{},"data":{"a":"aHVudGVyMg=="}}"#,
             r#"{"apiVersion":"v1","kind":"Secret","metadata":{"name":"db"},"data":{"a":"aHVudGVyMg=="}}"#,
             r#"{"apiVersion":"v1","kind":"List","items":[{"kind":"Secret","metadata":{}}]}"#,

@@ -9,12 +9,15 @@
 //! In two ways, so that every caller knows what to do with them:
 //!
 //! - A function that looks and goes on takes `report: &mut Report`, adds to it and says nothing of it in its
-//!   result. What runs in parallel gets a report of its own, which is [absorbed](Report::absorb).
-//! - A function that cannot make its result returns `Result<T, Refused>`: [`Refused`] holds one finding or several. `?` passes it up, and [`Report::keep`] takes it where the caller goes on without the value.
+//!   result. What runs in parallel gets a report of its own, which is [absorbed](Report::absorb). A function that only
+//!   looks for findings may return them (`Vec<Diagnostic>`, `Option<Diagnostic>`); its caller adds them to the report.
+//! - A function that cannot make its result returns `Result<T, Refused>`: [`Refused`] holds one finding or several. `?`
+//!   passes it up, and [`Report::keep`] takes it where the caller goes on without the value.
 //!
 //! A function that does not know where a text stands, such as the parser of a glob or a patch, returns a `Problem`: a
 //! sentence and a remedy, which its caller turns into a finding. The text of `Result<T, String>` is only a part of a
-//! sentence: the parsers of arguments, whose error clap completes, and checks of paths return it.
+//! sentence, which the caller completes and gives one remedy whatever the text: the parsers of arguments, whose error
+//! clap completes, of lists of pull requests and of operations in patches, and checks of paths return it.
 
 pub mod code;
 pub mod github;

@@ -22,19 +22,19 @@ const AROUND: usize = 2_000;
 /// What is shown in place of a hidden line.
 const HIDDEN: &str = "(not shown: it may be a Secret)";
 
-/// A few lines of one text, with the marks in them.
+/// A few lines of one text, with the underlined places in them.
 pub(super) struct Shown {
     pub(super) path: String,
     pub(super) first_line: usize,
     pub(super) text: String,
-    pub(super) marks: Vec<Mark>,
+    pub(super) underlines: Vec<Underline>,
     /// If a window does not begin with its line: the place as the library prints it within the window, and the real
     /// one.
     pub(super) moved: Vec<(String, String)>,
 }
 
-/// A mark in a snippet.
-pub(super) struct Mark {
+/// A place that is underlined in a snippet, with its label.
+pub(super) struct Underline {
     pub(super) span: Range<usize>,
     pub(super) label: String,
     pub(super) primary: bool,
@@ -85,7 +85,7 @@ fn show(targets: &[Target<'_>]) -> Shown {
     let last = targets.iter().map(|target| target.line).max().unwrap_or(0);
     let path = prose(&source.name).into_owned();
     let mut text = String::new();
-    let mut marks = Vec::new();
+    let mut underlines = Vec::new();
     let mut moved = Vec::new();
     for number in first..=last {
         let Range { start, end } = source.line_range(number);
@@ -107,7 +107,7 @@ fn show(targets: &[Target<'_>]) -> Shown {
                 ));
             }
             let byte = |offset| text.len() + window.byte(line, offset);
-            marks.push(Mark {
+            underlines.push(Underline {
                 span: byte(span.start)..byte(span.end),
                 label: prose(target.label).into_owned(),
                 primary: target.primary,
@@ -116,7 +116,7 @@ fn show(targets: &[Target<'_>]) -> Shown {
         text.push_str(&window.text);
         text.push('\n');
     }
-    Shown { path, first_line: first + 1, text, marks, moved }
+    Shown { path, first_line: first + 1, text, underlines, moved }
 }
 
 /// The bytes of a line that a place covers.

@@ -120,9 +120,9 @@ fn render_one(sources: &Sources, finding: &Diagnostic, others: &[Place], colour:
     let alone = snippets.is_empty();
     for shown in snippets {
         let snippet = Snippet::source(shown.text).path(shown.path).line_start(shown.first_line);
-        group = group.element(snippet.annotations(shown.marks.into_iter().map(|mark| {
-            let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
-            kind.span(mark.span).label(Some(mark.label).filter(|label| !label.is_empty()))
+        group = group.element(snippet.annotations(shown.underlines.into_iter().map(|one| {
+            let kind = if one.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+            kind.span(one.span).label(Some(one.label).filter(|label| !label.is_empty()))
         })));
         moved.extend(shown.moved);
     }

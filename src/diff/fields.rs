@@ -14,7 +14,7 @@ use crate::yaml::{Data, Node, by_key};
 /// A field that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Field {
-    /// Its path, such as `spec.template.spec.containers[cart].image`.
+    /// The path of the field, such as `spec.template.spec.containers[cart].image`.
     pub(crate) path: String,
     /// Its old value, on one line; `None` if it was absent.
     pub(crate) old: Option<String>,
@@ -44,7 +44,7 @@ pub(super) enum Hidden {
 }
 
 impl Hidden {
-    /// What is hidden of an object. An unknown kind with data may be like a Secret.
+    /// The values of an object to hide. An unknown kind with data may be like a Secret.
     pub(super) fn of(object: &Object) -> Self {
         if is_secret(&object.id) || generates_values(&object.id) {
             return Self::All;
@@ -53,7 +53,7 @@ impl Hidden {
         if has_data || makes_secrets(&object.id) { Self::Some } else { Self::None }
     }
 
-    /// What is hidden of the value of a key.
+    /// The values to hide below a key.
     fn behind(self, path: &str, key: &str) -> Self {
         let is_data = path.is_empty() && key == "data";
         let is_hidden = self == Self::Some && (is_data || may_be_secret(key));

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Setting, previews};
+use super::{PreviewEdit, previews};
 use crate::diagnostic::{Diagnostic, Refused, Report, Severity, code};
 use crate::read::Parted;
 use crate::spec::Config;
@@ -22,12 +22,16 @@ struct Looked {
 /// What an error is about: its code, its field with names in place of numbers, and its message.
 type Subject = (&'static str, String, String);
 
-/// Refuses the errors that an edit adds, comparing the trees before and after it. With a setting, errors in what it
-/// writes are refused even if the file had them before: they would be written again.
+/// Refuses the errors that an edit adds, comparing the trees before and after it. If it is one of `set`, errors in what
+/// it writes are refused even if the file had them before: they would be written again.
 ///
 /// # Errors
 /// The edit adds errors, or there are so many errors that those of the edit cannot be told from the others.
-pub fn check_added(before: &Node, after: &Node, setting: Option<&Setting>) -> Result<(), Refused> {
+pub fn check_added(
+    before: &Node,
+    after: &Node,
+    wanted: Option<&PreviewEdit>,
+) -> Result<(), Refused> {
     let grows = previews(after).len() > previews(before).len();
     let (before, after) = (look(before)?, look(after)?);
     let mut known: BTreeMap<Subject, usize> = BTreeMap::new();
@@ -44,14 +48,14 @@ pub fn check_added(before: &Node, after: &Node, setting: Option<&Setting>) -> Re
             return None;
         }
         // A report keeps only some of thousands of errors, so the new ones cannot be told.
-        let edited = setting.map(|setting| format!("[{}]", setting.name));
+        let edited = wanted.map(|wanted| format!("[{}]", wanted.name));
         let counts = !is_full || edited.is_some_and(|edited| subject.1.contains(&edited));
         counts.then_some(error)
     };
     let added: Vec<Diagnostic> = after.errors.into_iter().filter_map(is_new).collect();
     Refused::unless_none(added, ())?;
-    match setting {
-        Some(setting) => check_written(&before.sound, &after.sound, setting),
+    match wanted {
+        Some(wanted) => check_written(&before.sound, &after.sound, wanted),
         None => Ok(()),
     }
 }
@@ -142,20 +146,20 @@ fn named(text: &str, node: &Node) -> String {
     out + rest
 }
 
-/// Refuses errors in what a setting writes, as if it were alone in the file.
-fn check_written(before: &Node, after: &Node, setting: &Setting) -> Result<(), Refused> {
-    let setting = setting.settled();
-    let named = |preview: &Node| preview.text_at(&["name"]) == Some(&setting.name);
+/// Refuses errors in what `set` writes, as if it were alone in the file.
+fn check_written(before: &Node, after: &Node, wanted: &PreviewEdit) -> Result<(), Refused> {
+    let wanted = wanted.settled();
+    let named = |preview: &Node| preview.text_at(&["name"]) == Some(&wanted.name);
     let is_known = previews(before).iter().any(named);
     let mut alone = after.clone();
     if let Some(spec) = alone.get_mut("spec") {
-        spec.set("previews", Node::list([setting.preview()]));
+        spec.set("previews", Node::list([wanted.preview()]));
     }
     let Ok(Looked { errors, .. }) = look(&alone) else { return Ok(()) };
     let is_written = |error: &Diagnostic| {
         let field = error.field.as_deref().unwrap_or_default();
         let inner = field.strip_prefix("spec.previews[0]");
-        // An existing name is not written again, and services that the setting does not name stay.
+        // An existing name is not written again, and services that the edit does not name stay.
         inner.is_some_and(|inner| !(is_known && inner == ".name") && inner != ".services")
     };
     let errors = errors.into_iter().map(|(_, error)| error).filter(is_written);

@@ -37,7 +37,7 @@ use document::Document;
 
 /// What `set` writes into one preview.
 #[derive(Debug, Clone, Default)]
-pub struct Setting {
+pub struct PreviewEdit {
     /// The preview's name; it is added where it does not exist.
     pub name: String,
     /// Services, `NAME` or `NAMESPACE/NAME`, and their images, in the order given; the last of one service counts. An
@@ -53,7 +53,7 @@ pub struct Setting {
     pub event: Option<Timestamp>,
 }
 
-impl Setting {
+impl PreviewEdit {
     /// Whether a service of the preview stays.
     pub fn keeps_service(&self, service: &Node) -> bool {
         let mut named = self.images.iter();
@@ -88,7 +88,7 @@ impl Setting {
         settled
     }
 
-    /// The new preview that this setting describes.
+    /// The new preview that this edit describes.
     fn preview(&self) -> Node {
         let mut preview = vec![("name", Node::string(&self.name))];
         if !self.changes.is_empty() {
@@ -108,9 +108,9 @@ impl Setting {
 /// # Errors
 /// The preview is new and has no service; or a service lists containers or workloads and none has the repository of
 /// the new image; or the text cannot be edited in place.
-pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, Refused> {
-    let setting = setting.settled();
-    if let Some(expires) = setting.expires.as_ref().filter(|expires| time(expires).is_none()) {
+pub fn set(sources: &Sources, node: &Node, wanted: &PreviewEdit) -> Result<String, Refused> {
+    let wanted = wanted.settled();
+    if let Some(expires) = wanted.expires.as_ref().filter(|expires| time(expires).is_none()) {
         let message = format!("`{expires}` is not a time");
         let help = "write RFC 3339: 2026-12-01T00:00:00Z";
         return Err(Diagnostic::new(&code::CONFIG_FIELD, message, help).into());
@@ -119,51 +119,51 @@ pub fn set(sources: &Sources, node: &Node, setting: &Setting) -> Result<String, 
         let (namespace, name) = parts_of(service);
         namespace.is_none_or(is_dns_label) && name.split('.').all(is_dns_label)
     };
-    if let Some((service, _)) = setting.images.iter().find(|(service, _)| !is_name(service)) {
+    if let Some((service, _)) = wanted.images.iter().find(|(service, _)| !is_name(service)) {
         let message = format!("`{service}` cannot name a service");
         let help = "write --image SERVICE=IMAGE with the name of a Service or workload";
         return Err(Diagnostic::new(&code::BAD_NAME, message, help).into());
     }
     let mut document = open(sources, node);
     // Setting a preview opens it again.
-    races::forget(&mut document, |closed| closed.text_at(&["name"]) == Some(&setting.name))?;
-    let name_of = |preview: &Node| preview.text_at(&["name"]) == Some(&setting.name);
+    races::forget(&mut document, |closed| closed.text_at(&["name"]) == Some(&wanted.name))?;
+    let name_of = |preview: &Node| preview.text_at(&["name"]) == Some(&wanted.name);
     let Some(index) = previews(node).iter().position(name_of) else {
-        add(&mut document, &setting)?;
+        add(&mut document, &wanted)?;
         return Ok(document.into_text());
     };
     let path = format!("spec.previews[{index}]");
-    for (service, image) in &setting.images {
+    for (service, image) in &wanted.images {
         set_image(&mut document, &path, service, image)?;
     }
-    for change in &setting.changes {
+    for change in &wanted.changes {
         set_change(&mut document, &path, change)?;
     }
     // Removals come last, so that no list is empty in between and loses its style.
-    if setting.replace {
-        refuse_others(&previews(node)[index], &setting)?;
-        retain(&mut document, &format!("{path}.services"), |node| setting.keeps_service(node))?;
-        retain(&mut document, &format!("{path}.changes"), |node| setting.keeps_change(node))?;
+    if wanted.replace {
+        refuse_others(&previews(node)[index], &wanted)?;
+        retain(&mut document, &format!("{path}.services"), |node| wanted.keeps_service(node))?;
+        retain(&mut document, &format!("{path}.changes"), |node| wanted.keeps_change(node))?;
     }
-    if let Some(expires) = &setting.expires {
+    if let Some(expires) = &wanted.expires {
         document.set(&path, "expires", expires)?;
     }
     Ok(document.into_text())
 }
 
 /// Refuses `replace` if the preview has pull requests of other repositories, which it would remove.
-fn refuse_others(preview: &Node, setting: &Setting) -> Result<(), Refused> {
+fn refuse_others(preview: &Node, wanted: &PreviewEdit) -> Result<(), Refused> {
     let changes = preview.get("changes").map(Node::items).unwrap_or_default();
     let is_named = |change: &&Node| {
         let repository = change.text_at(&["repository"]).map(known_by);
-        setting.changes.iter().any(|one| Some(known_by(&one.repository)) == repository)
+        wanted.changes.iter().any(|one| Some(known_by(&one.repository)) == repository)
     };
     let Some(other) = changes.iter().find(|change| !is_named(change)) else { return Ok(()) };
-    if setting.changes.is_empty() {
+    if wanted.changes.is_empty() {
         return Ok(());
     }
     let repository = other.text_at(&["repository"]).unwrap_or_default();
-    let message = format!("`{}` stands for a pull request of {repository} as well", setting.name);
+    let message = format!("`{}` stands for a pull request of {repository} as well", wanted.name);
     let help = "name both with --change, leave --replace out, or give previews of each repository a prefix of their own";
     Err(Diagnostic::new(&code::EDIT_REFUSED, message, help).at(other.place, "would go").into())
 }
@@ -254,21 +254,21 @@ fn open(sources: &Sources, node: &Node) -> Document {
     Document::new(&sources.get(node.place.file()).text, node)
 }
 
-fn add(document: &mut Document, setting: &Setting) -> Result<(), Refused> {
+fn add(document: &mut Document, wanted: &PreviewEdit) -> Result<(), Refused> {
     let node = &document.node;
-    if setting.images.is_empty() {
-        let message = format!("`{}` is new and changes no service", setting.name);
+    if wanted.images.is_empty() {
+        let message = format!("`{}` is new and changes no service", wanted.name);
         let help = "name its services with --image SERVICE=IMAGE, or --service SERVICE for the baseline's image";
         let error = Diagnostic::new(&code::CONFIG_FIELD, message, help);
         let place = node.at(&["spec", "previews"]).unwrap_or(node).place;
         return Err(error.at(place, "not in here").into());
     }
-    let preview = setting.preview();
+    let preview = wanted.preview();
     let Some(list) = node.at(&["spec", "previews"]) else {
         document.add_key("spec", "previews", Node::list([]))?;
         return document.insert("spec.previews", 0, preview);
     };
-    let is_behind = |other: &Node| other.text_at(&["name"]) > Some(&setting.name);
+    let is_behind = |other: &Node| other.text_at(&["name"]) > Some(&wanted.name);
     let index = list.items().iter().position(is_behind);
     document.insert("spec.previews", index.unwrap_or(list.items().len()), preview)
 }

@@ -6,25 +6,25 @@ use std::collections::BTreeSet;
 use jiff::{Timestamp, ToSpan};
 
 use super::document::Document;
-use super::{Setting, is_pull, is_same, previews};
+use super::{PreviewEdit, is_pull, is_same, previews};
 use crate::diagnostic::text::short;
 use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::spec::{known_by, time};
 use crate::yaml::Node;
 
-/// The reason why a setting is older than the file, if it is.
+/// The reason why an edit is older than the file, if it is.
 ///
 /// # Errors
 /// A time in the file cannot be read, so the two cannot be compared.
-pub fn is_late(node: &Node, setting: &Setting) -> Result<Option<String>, Refused> {
-    let Some(event) = setting.event else { return Ok(None) };
-    let name = &setting.name;
+pub fn is_late(node: &Node, wanted: &PreviewEdit) -> Result<Option<String>, Refused> {
+    let Some(event) = wanted.event else { return Ok(None) };
+    let name = &wanted.name;
     if let Some(at) = closed_at(node, name)?.filter(|&at| at >= event) {
         return Ok(Some(format!("{name} was closed at {at}, and this is of {event}")));
     }
     let preview = previews(node).iter().find(|one| one.text_at(&["name"]) == Some(name));
     let listed = preview.and_then(|one| one.get("changes")).map(Node::items).unwrap_or_default();
-    let ours = listed.iter().filter(|one| setting.changes.iter().any(|ours| is_same(one, ours)));
+    let ours = listed.iter().filter(|one| wanted.changes.iter().any(|ours| is_same(one, ours)));
     let latest = latest(ours, "updated")?.filter(|&latest| latest > event);
     Ok(latest.map(|latest| format!("{name} is listed as of {latest}, and this is of {event}")))
 }

@@ -10,7 +10,7 @@ use crate::kube::istio::EXPORT_ANNOTATION;
 use crate::kube::{Id, Kind, Object, in_front, meta, names};
 use crate::model::{Mesh, ServiceName, is_headless, pod_spec_mut, services_domain};
 use crate::ordered::ordered;
-use crate::plan::{Body, Copied, Environment, Plan, Room, subject_applies};
+use crate::plan::{Copied, Environment, Plan, Room, subject_applies};
 use crate::yaml::{Data, Node};
 
 /// The file of a copy. Each service has one; there is one for objects of several services, and one for policies.
@@ -37,31 +37,6 @@ pub(super) fn accounts<'e>(env: &'e Environment<'_>) -> BTreeMap<&'e str, Accoun
         accounts.entry(copy.home).or_default().insert(&copy.original.id.name);
     }
     accounts
-}
-
-/// The part of a copy's cache key for its kind: what the copy depends on besides its original, its changes and the
-/// preview's names.
-pub(super) fn depends_on<'e: 'a, 'a>(
-    env: &'e Environment<'_>,
-    accounts: impl FnOnce() -> &'a Accounts<'e>,
-    copied: &Copied<'_>,
-) -> Vec<&'e str> {
-    if copied.original.id.kind == "Sidecar" {
-        let room = env.room(copied.home);
-        let others = room.other_namespaces.iter().map(String::as_str);
-        return [room.baseline].into_iter().chain(others).collect();
-    }
-    if copied.original.id.kind != "RoleBinding" {
-        return Vec::new();
-    }
-    let accounts = accounts();
-    if matches!(copied.body, Body::Changed(_)) {
-        // The accounts of the preview decide which subjects stay.
-        return accounts.iter().copied().collect();
-    }
-    let subjects = copied.original.node.items_at(&["subjects"]);
-    let stays = |subject| subject_applies(subject, accounts, copied.home);
-    subjects.iter().map(|subject| if stays(subject) { "stays" } else { "goes" }).collect()
 }
 
 /// Makes a copy with this body in a namespace of the preview.

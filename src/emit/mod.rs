@@ -8,7 +8,7 @@
 //! | objects beside policies | `policies.rs` |
 //! | HTTPRoute, GRPCRoute, ReferenceGrant | `routing/gateway_api/` |
 //! | VirtualService | `routing/istio/` |
-//! | Flux Kustomizations | `flux.rs` |
+//! | Flux Kustomizations | `flux/` |
 //! | Provider, Alert | `notification.rs` |
 //! | ResourceQuota, LimitRange | `quota.rs` |
 //! | OCIRepository, Receiver | `artifacts.rs` |
@@ -34,7 +34,7 @@ pub use flux::OutputShape;
 pub(crate) use flux::Suites;
 pub(crate) use template::{Draft, HoleValues, PreviewValues};
 
-use self::template::{Maker, Part, Parts, names_of};
+use self::template::{Part, PartMaker, Parts, names_of};
 use crate::kube::{Id, Object, Order};
 use crate::ordered::ordered;
 use crate::plan::{Alias, Copied, Environment, Plan, Room};
@@ -55,7 +55,7 @@ pub enum File<'p> {
 }
 
 impl<'p> File<'p> {
-    /// Its name, without `.yaml`.
+    /// The file's name, without `.yaml`.
     #[must_use]
     pub fn name(self) -> Cow<'p, str> {
         match self {
@@ -71,7 +71,6 @@ impl<'p> File<'p> {
 /// The objects of one preview.
 #[derive(Debug)]
 pub struct Preview<'p, 'e> {
-    /// Its name.
     pub name: &'p str,
     /// Its namespaces.
     pub rooms: &'p [Room<'p>],
@@ -136,7 +135,7 @@ impl<'p> Emission<'p> {
     /// Prepares the objects of a plan for one shape of output.
     #[must_use]
     pub fn new(plan: &'p Plan<'p>, shape: &OutputShape<'p>) -> Self {
-        Self { plan, parts: Parts::new(plan, flux::Flux::new(plan, *shape)) }
+        Self { plan, parts: Parts::new(plan, *shape) }
     }
 
     /// The objects that belong to no single preview.
@@ -252,7 +251,11 @@ impl<'p> Emission<'p> {
     }
 
     /// The Flux objects of a preview, and before them the Namespaces that they own.
-    fn of_flux<'e>(&'e self, env: &'p Environment<'p>, maker: &Maker<'e, 'p>) -> Vec<Draft<'e>> {
+    fn of_flux<'e>(
+        &'e self,
+        env: &'p Environment<'p>,
+        maker: &PartMaker<'e, 'p>,
+    ) -> Vec<Draft<'e>> {
         let rooms = env.rooms.iter().filter(|_| self.parts.flux.owns_namespaces());
         let namespaces = rooms.map(|room| Part::Namespace { room, owned: false });
         let kustomizations = self.parts.flux.kustomizations().into_iter().map(Part::Flux);

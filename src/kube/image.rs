@@ -3,11 +3,11 @@
 
 /// The registry of names without one.
 const DOCKER_HUB: &str = "docker.io";
-/// Its older name.
+/// The older name of that registry.
 const DOCKER_INDEX: &str = "index.docker.io";
 /// The path on Docker Hub of images whose name is a single word.
 const OFFICIAL: &str = "library";
-/// The length limit of a path.
+/// The longest path that runtimes accept.
 const LENGTH: usize = 255;
 
 /// The repository of an image as written: without tag and digest.
@@ -84,7 +84,7 @@ pub(crate) struct Prefix<'t> {
     pub(crate) domain: &'t str,
     /// Empty: the whole registry.
     pub(crate) path: &'t str,
-    /// Whether the path is the name of an official image, and not a path.
+    /// Whether the path is the name of an official image.
     pub(crate) official: bool,
 }
 

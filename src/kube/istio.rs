@@ -1,10 +1,10 @@
-//! Istio objects that anabranch makes. HTTP rules stay trees: they are derived from rules that
-//! the user wrote. See <https://istio.io/latest/docs/reference/config/networking/>.
+//! Istio objects that anabranch makes, and how rules of routes are written. HTTP rules stay trees: they are derived from
+//! rules that the user wrote. See <https://istio.io/latest/docs/reference/config/networking/>.
 
 use serde::Serialize;
 
-use super::ObjectMeta;
-use crate::yaml::Node;
+use super::{ObjectMeta, RouteForm};
+use crate::yaml::{Data, Node};
 
 /// The API group.
 pub(crate) const GROUP: &str = "networking.istio.io";
@@ -71,4 +71,60 @@ pub(crate) struct SidecarSpec {
 #[derive(Debug, Serialize)]
 pub(crate) struct Egress {
     pub hosts: Vec<String>,
+}
+
+/// How VirtualServices are written: changes of headers are below `headers`. In `set` and `add` headers are keys, and
+/// `remove` is a list of names.
+pub(super) struct Form;
+
+impl RouteForm for Form {
+    fn rules<'n>(&self, route: &'n mut Node) -> &'n mut [Node] {
+        route.at_mut(&["spec", "http"]).map(Node::items_mut).unwrap_or_default()
+    }
+
+    fn backends<'n>(&self, rule: &'n mut Node) -> &'n mut [Node] {
+        rule.get_mut("route").map(Node::items_mut).unwrap_or_default()
+    }
+
+    fn request_changes<'n>(&self, node: &'n mut Node) -> Vec<&'n mut Node> {
+        node.at_mut(&["headers", "request"]).into_iter().collect()
+    }
+
+    fn response_changes<'n>(&self, node: &'n mut Node) -> Vec<&'n mut Node> {
+        node.at_mut(&["headers", "response"]).into_iter().collect()
+    }
+
+    fn drop_empty_changes(&self, node: &mut Node) {
+        let Some(headers) = node.get_mut("headers") else {
+            return;
+        };
+        if headers.get("request").is_some_and(|request| request.entries().is_empty()) {
+            headers.remove("request");
+        }
+        if headers.entries().is_empty() {
+            node.remove("headers");
+        }
+    }
+
+    fn headers<'n>(&self, list: &'n Node) -> Vec<(&'n str, Option<&'n Node>)> {
+        let names = list.items().iter().filter_map(|name| Some((name.text()?, None)));
+        let pairs = list.entries().iter().map(|(name, value)| (name.text.as_str(), Some(value)));
+        names.chain(pairs).collect()
+    }
+
+    fn values<'n>(&self, list: &'n mut Node, of: &dyn Fn(&str) -> bool) -> Vec<&'n mut Node> {
+        let Data::Map(entries) = &mut list.data else {
+            return Vec::new();
+        };
+        let wanted = entries.iter_mut().filter(|(name, _)| of(&name.text));
+        wanted.map(|(_, value)| value).collect()
+    }
+
+    fn retain_headers(&self, list: &mut Node, keep: &dyn Fn(&str) -> bool) {
+        match &mut list.data {
+            Data::List(names) => names.retain(|name| name.text().is_none_or(keep)),
+            Data::Map(entries) => entries.retain(|(name, _)| keep(&name.text)),
+            Data::Scalar { .. } => {}
+        }
+    }
 }

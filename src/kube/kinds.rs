@@ -18,9 +18,8 @@ use super::RouteApi;
 /// A row: what is known of a kind.
 #[derive(Debug)]
 pub(crate) struct Kind {
-    /// Its API group; empty for the core group.
+    /// The API group; empty for the core group.
     pub(crate) group: &'static str,
-    /// Its name.
     pub(crate) name: &'static str,
     /// Whether its objects have no namespace.
     pub(crate) is_cluster_scoped: bool,
@@ -35,6 +34,9 @@ pub(crate) struct Kind {
     pub(crate) policy: &'static [Reach],
     /// What previews do with such policies.
     pub(crate) policy_fate: PolicyFate,
+    /// Whether such a policy without a selector applies to the whole mesh if it is in Istio's root namespace. A
+    /// DestinationRule applies to a host instead: `plan/policies/destinations.rs` checks it in every namespace.
+    pub(crate) is_mesh_wide_in_root: bool,
     /// Whether a pod loses no restriction when such an object stops selecting it. Such objects reach, watch or scale
     /// the pods that they select, or select none.
     pub(crate) protects_nothing: bool,
@@ -75,6 +77,8 @@ pub(crate) struct PodOwner {
     pub(crate) template: &'static [&'static str],
     /// How far previews support it.
     pub(crate) support: Support,
+    /// Whether its pods have fixed names, below the Service in `spec.serviceName`.
+    pub(crate) names_pods: bool,
 }
 
 /// How far previews support a kind of workload.
@@ -131,6 +135,7 @@ impl Kind {
             routes: None,
             policy: &[],
             policy_fate: PolicyFate::Named,
+            is_mesh_wide_in_root: false,
             protects_nothing: false,
         }
     }
@@ -144,8 +149,14 @@ impl Kind {
     }
 
     const fn runs(self, template: &'static [&'static str], support: Support) -> Self {
-        let protects_nothing = true;
-        Self { workload: Some(PodOwner { template, support }), protects_nothing, ..self }
+        let owner = PodOwner { template, support, names_pods: false };
+        Self { workload: Some(owner), protects_nothing: true, ..self }
+    }
+
+    /// The same for a workload whose pods have fixed names.
+    const fn runs_named_pods(self, support: Support) -> Self {
+        let owner = PodOwner { template: TEMPLATE, support, names_pods: true };
+        Self { workload: Some(owner), protects_nothing: true, ..self }
     }
 
     const fn that_protects_nothing(self) -> Self {
@@ -164,6 +175,10 @@ impl Kind {
         Self { policy_fate: PolicyFate::Copied, ..self }
     }
 
+    const fn mesh_wide_in_root(self) -> Self {
+        Self { is_mesh_wide_in_root: true, ..self }
+    }
+
     /// Whether it runs pods.
     pub(crate) fn is_workload(&self) -> bool {
         self.workload.is_some()
@@ -173,6 +188,11 @@ impl Kind {
     pub(crate) fn is_copied_workload(&self) -> bool {
         let support = self.workload.map(|owner| owner.support);
         matches!(support, Some(Support::Copied | Support::Stateful))
+    }
+
+    /// Whether its pods have fixed names.
+    pub(crate) fn names_pods(&self) -> bool {
+        self.workload.is_some_and(|owner| owner.names_pods)
     }
 
     /// Whether its objects are there to restrict or configure others.
@@ -219,10 +239,10 @@ static KINDS: &[Kind] = &[
     Kind::of("apps", "DaemonSet").runs(TEMPLATE, Support::Refused(EVERY_NODE)),
     Kind::of("apps", "Deployment").written(Rank::Deployment).runs(TEMPLATE, Support::Copied),
     Kind::of("apps", "ReplicaSet").runs(TEMPLATE, Support::Refused(NO_ROLLOUTS)),
-    Kind::of("apps", "StatefulSet").written(Rank::StatefulSet).runs(TEMPLATE, Support::Stateful),
+    Kind::of("apps", "StatefulSet").written(Rank::StatefulSet).runs_named_pods(Support::Stateful),
     Kind::of("apps.kruise.io", "CloneSet").runs(TEMPLATE, Support::Refused(NO_HEALTH)),
     Kind::of("apps.kruise.io", "DaemonSet").runs(TEMPLATE, Support::Refused(EVERY_NODE)),
-    Kind::of("apps.kruise.io", "StatefulSet").runs(TEMPLATE, Support::Refused(NO_HEALTH)),
+    Kind::of("apps.kruise.io", "StatefulSet").runs_named_pods(Support::Refused(NO_HEALTH)),
     Kind::of("apps.openshift.io", "DeploymentConfig").runs(
         TEMPLATE,
         Support::Refused("its triggers would replace the image that a preview sets"),
@@ -280,10 +300,12 @@ static KINDS: &[Kind] = &[
     Kind::of("dapr.io", "Configuration").written(Rank::Injected),
     Kind::of("extensions.istio.io", "TrafficExtension")
         .applies_to(&[Reach::Pods(&["spec", "selector"])])
-        .copied(),
+        .copied()
+        .mesh_wide_in_root(),
     Kind::of("extensions.istio.io", "WasmPlugin")
         .applies_to(&[Reach::Pods(&["spec", "selector"])])
-        .copied(),
+        .copied()
+        .mesh_wide_in_root(),
     Kind::of("external-secrets.io", "ClusterExternalSecret").in_no_namespace(),
     Kind::of("external-secrets.io", "ClusterSecretStore").in_no_namespace(),
     Kind::of("external-secrets.io", "ExternalSecret").written(Rank::ExternalSecret),
@@ -321,15 +343,18 @@ static KINDS: &[Kind] = &[
         .copied(),
     Kind::of("networking.istio.io", "EnvoyFilter")
         .applies_to(&[Reach::Pods(&["spec", "workloadSelector"])])
-        .copied(),
+        .copied()
+        .mesh_wide_in_root(),
     Kind::of("networking.istio.io", "Gateway").that_protects_nothing(),
     Kind::of("networking.istio.io", "ProxyConfig")
         .applies_to(&[Reach::Pods(&["spec", "selector"])])
-        .copied(),
+        .copied()
+        .mesh_wide_in_root(),
     Kind::of("networking.istio.io", "ServiceEntry").that_protects_nothing(),
     Kind::of("networking.istio.io", "Sidecar")
         .written(Rank::Sidecar)
-        .applies_to(&[Reach::Pods(&["spec", "workloadSelector"])]),
+        .applies_to(&[Reach::Pods(&["spec", "workloadSelector"])])
+        .mesh_wide_in_root(),
     Kind::of("networking.istio.io", "VirtualService").routes(RouteApi::Istio),
     Kind::of("networking.k8s.io", "IngressClass").in_no_namespace(),
     Kind::of("networking.k8s.io", "NetworkPolicy")
@@ -378,13 +403,16 @@ static KINDS: &[Kind] = &[
         .written(Rank::SecretProviderClass),
     Kind::of("security.istio.io", "AuthorizationPolicy")
         .applies_to(&[Reach::Pods(&["spec", "selector"])])
-        .copied(),
+        .copied()
+        .mesh_wide_in_root(),
     Kind::of("security.istio.io", "PeerAuthentication")
         .applies_to(&[Reach::Pods(&["spec", "selector"])])
-        .copied(),
+        .copied()
+        .mesh_wide_in_root(),
     Kind::of("security.istio.io", "RequestAuthentication")
         .applies_to(&[Reach::Pods(&["spec", "selector"])])
-        .copied(),
+        .copied()
+        .mesh_wide_in_root(),
     Kind::of("security.openshift.io", "SecurityContextConstraints").in_no_namespace(),
     Kind::of("serving.knative.dev", "Service")
         .written(Rank::Service)
@@ -396,7 +424,8 @@ static KINDS: &[Kind] = &[
     Kind::of("storage.k8s.io", "VolumeAttributesClass").in_no_namespace(),
     Kind::of("telemetry.istio.io", "Telemetry")
         .applies_to(&[Reach::Pods(&["spec", "selector"])])
-        .copied(),
+        .copied()
+        .mesh_wide_in_root(),
     Kind::of("trust.cert-manager.io", "Bundle").in_no_namespace(),
     Kind::of("vpcresources.k8s.aws", "SecurityGroupPolicy")
         .applies_to(&[Reach::Pods(&["spec", "podSelector"])]),
@@ -451,12 +480,14 @@ pub(crate) fn is_cluster_scoped(group: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kube::gateway::RouteKind;
 
     /// Kinds that no cluster has: `command/tests.rs` shows what comes of a row.
-    pub(super) static FICTITIOUS: [Kind; 3] = [
+    pub(super) static FICTITIOUS: [Kind; 4] = [
         Kind::of("example.com", "Barge")
             .written(Rank::Deployment)
             .runs(&["spec", "crew"], Support::Copied),
+        Kind::of("example.com", "Buoy").applies_to(&[Reach::Pods(&["spec", "selector"])]).copied(),
         Kind::of("example.com", "Lock").applies_to(&[Reach::Pods(&["spec", "selector"])]),
         Kind::of("example.com", "Sea").in_no_namespace(),
     ];
@@ -465,5 +496,17 @@ mod tests {
     fn the_table_is_in_order_and_names_no_kind_twice() {
         let names: Vec<_> = KINDS.iter().map(|kind| (kind.group, kind.name)).collect();
         assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+    }
+
+    #[test]
+    fn every_api_names_its_kinds_of_routes() {
+        for api in RouteApi::ALL {
+            let rows = KINDS.iter().filter(|kind| kind.routes == Some(api));
+            let mut named = api.names().kinds.to_vec();
+            named.sort_unstable();
+            assert_eq!(rows.map(|kind| kind.name).collect::<Vec<_>>(), named);
+        }
+        let kinds = RouteKind::ALL.map(RouteKind::name);
+        assert_eq!(kinds[..], *RouteApi::GatewayApi.names().kinds);
     }
 }

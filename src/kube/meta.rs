@@ -28,7 +28,6 @@ pub(crate) fn asks_for_substitution(node: &Node) -> bool {
 /// A variable in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Variable<'n> {
-    /// Its name.
     pub(crate) name: &'n str,
     /// Whether the text has a default for it.
     pub(crate) has_default: bool,
@@ -108,87 +107,6 @@ pub(crate) const SPREADING: [&str; 7] = [
 /// preview's with the baseline's.
 pub(crate) const CHOOSING: [&str; 3] =
     ["fluxcd.io/automated", "image.openshift.io/triggers", "keel.sh/policy"];
-
-/// Removes a header from a list of names, or of names and values. A list that becomes empty is removed.
-pub(crate) fn without(node: &mut Node, list: &str, header: &str) {
-    let Some(names) = node.get_mut(list) else {
-        return;
-    };
-    let is_other = |name: &str| !name.eq_ignore_ascii_case(header);
-    match &mut names.data {
-        Data::List(names) => {
-            names.retain(|one| one.text().or(one.text_at(&["name"])).is_none_or(is_other));
-        }
-        Data::Map(entries) => entries.retain(|(name, _)| is_other(&name.text)),
-        Data::Scalar { .. } => {}
-    }
-    if names.items().is_empty() && names.entries().is_empty() {
-        node.remove(list);
-    }
-}
-
-/// The header modifiers for requests of a rule or a backend itself, in either API.
-pub(crate) fn request_changes(node: &mut Node) -> impl Iterator<Item = &mut Node> {
-    header_changes(node, "requestHeaderModifier", "request")
-}
-
-/// The header modifiers for responses of a rule or a backend itself, in either API.
-pub(crate) fn response_changes(node: &mut Node) -> impl Iterator<Item = &mut Node> {
-    header_changes(node, "responseHeaderModifier", "response")
-}
-
-fn header_changes<'n>(
-    node: &'n mut Node,
-    modifier: &'static str,
-    side: &'static str,
-) -> impl Iterator<Item = &'n mut Node> {
-    let (mut filters, mut headers) = (None, None);
-    if let Data::Map(entries) = &mut node.data {
-        for (key, value) in entries {
-            match key.text.as_str() {
-                "filters" => filters = Some(value),
-                "headers" => headers = Some(value),
-                _ => {}
-            }
-        }
-    }
-    let filters = filters.map(Node::items_mut).unwrap_or_default().iter_mut();
-    let changes = filters.filter_map(move |filter| filter.get_mut(modifier));
-    changes.chain(headers.and_then(|headers| headers.get_mut(side)))
-}
-
-/// Removes a header from these lists of the request header modifiers of a rule or a backend. What becomes empty is
-/// removed too.
-pub(crate) fn drop_header_changes(node: &mut Node, lists: &[&str], header: &str) {
-    for change in request_changes(node) {
-        lists.iter().for_each(|list| without(change, list, header));
-    }
-    if let Some(filters) = node.get_mut("filters") {
-        if let Data::List(filters) = &mut filters.data {
-            let is_empty = |filter: &Node| {
-                filter.get("requestHeaderModifier").is_some_and(|m| m.entries().is_empty())
-            };
-            filters.retain(|filter| !is_empty(filter));
-        }
-        if filters.items().is_empty() {
-            node.remove("filters");
-        }
-    }
-    drop_empty(node, &["headers", "request"]);
-    drop_empty(node, &["headers"]);
-}
-
-/// Removes the mapping at a path if it is empty.
-fn drop_empty(node: &mut Node, keys: &[&str]) {
-    let Some((last, above)) = keys.split_last() else {
-        return;
-    };
-    if node.at(keys).is_some_and(|node| node.entries().is_empty())
-        && let Some(parent) = node.at_mut(above)
-    {
-        parent.remove(last);
-    }
-}
 
 /// Removes from a copy's metadata what belongs to the original alone: fields that the API server fills in, owners,
 /// and the marks of kustomize, kpt, kubectl, Flux, Argo CD and Helm. Labels stay, except those of owners. So do

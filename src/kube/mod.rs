@@ -17,10 +17,13 @@ mod object;
 mod order;
 pub(crate) mod quota;
 mod route_api;
+mod route_form;
 pub(crate) mod secret;
 pub(crate) mod volumes;
 
 pub(crate) use image::{ImageName, Prefix, has_registry, repository};
+#[cfg(test)]
+pub(crate) use k8s_openapi::api::core::v1::Volume;
 pub(crate) use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServiceSpec};
 pub(crate) use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 pub(crate) use kinds::{Kind, is_cluster_scoped};
@@ -28,4 +31,5 @@ pub use object::Object;
 pub(crate) use object::{Id, in_front};
 pub(crate) use order::{Key, Order};
 pub(crate) use route_api::RouteApi;
+pub(crate) use route_form::RouteForm;
 pub(crate) use secret::{CIPHERTEXT, decoded, is_encrypted};

@@ -8,15 +8,15 @@ use crate::yaml::Node;
 
 /// Annotation of kustomize with earlier names, oldest first. It is there only until the build ends.
 const PREVIOUS_NAMES: &str = "internal.config.kubernetes.io/previousNames";
-/// The namespaces that go with them.
+/// Annotation of kustomize with the namespace of each earlier name.
 pub(crate) const PREVIOUS_NAMESPACES: &str = "internal.config.kubernetes.io/previousNamespaces";
-/// The kinds that go with them.
+/// Annotation of kustomize with the kind of each earlier name.
 const PREVIOUS_KINDS: &str = "internal.config.kubernetes.io/previousKinds";
-/// The prefixes that its name got, innermost first.
+/// Annotation of kustomize with the prefixes that a name got, innermost first.
 pub(crate) const PREFIXES: &str = "internal.config.kubernetes.io/prefixes";
-/// The suffixes that its name got.
+/// Annotation of kustomize with the suffixes that a name got.
 pub(crate) const SUFFIXES: &str = "internal.config.kubernetes.io/suffixes";
-/// Says that the build will add a hash to the name.
+/// Annotation of kustomize on objects to whose names the build will add a hash.
 const NEEDS_HASH: &str = "internal.config.kubernetes.io/needsHashSuffix";
 /// The prefix of annotations that kustomize removes when its build ends.
 const INTERNAL: &str = "internal.config.kubernetes.io/";

@@ -43,7 +43,7 @@ pub struct Object {
     pub number: usize,
     /// What is known of its kind; nothing if the kind has no row. Kept here as it is needed many times.
     pub(crate) row: Option<&'static Kind>,
-    /// Earlier names of it in its kustomizations. Those in annotations of the body are not included.
+    /// Names that the object had earlier in its kustomizations, except those in annotations of the body.
     pub(crate) earlier_names: Box<[SmolStr]>,
 }
 

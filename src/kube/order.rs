@@ -52,7 +52,7 @@ impl PartialOrd for Key<'_> {
 #[derive(Debug)]
 pub(crate) struct Order(Indices);
 
-/// Indices; a preview mostly has no more objects than this.
+/// Indices of objects, without an allocation for the number that most previews have.
 type Indices = SmallVec<[usize; 64]>;
 
 impl Order {
@@ -64,7 +64,7 @@ impl Order {
         Self(order)
     }
 
-    /// Sorts the objects that the keys were from.
+    /// Sorts the objects whose keys were given, in place.
     pub(crate) fn put<T>(self, objects: &mut [T]) {
         // Objects are large, so each is moved once.
         for to in 0..self.0.len() {

@@ -3,12 +3,13 @@
 //! Code that depends on the API matches on [`RouteApi`] without a `_` arm, so that a new API does not compile before
 //! every stage handles it.
 
-use super::{Id, Object, gateway, istio, kinds};
+use super::{Id, Object, RouteForm, gateway, istio, kinds};
 
 /// An API of routes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RouteApi {
-    /// HTTPRoute and GRPCRoute.
+    /// HTTPRoute and GRPCRoute. A service without routes gets these, unless `spec.routing.api` says otherwise.
+    #[default]
     GatewayApi,
     /// VirtualService.
     Istio,
@@ -38,6 +39,14 @@ impl RouteApi {
         self.names().group
     }
 
+    /// How it writes routes.
+    pub(crate) fn form(self) -> &'static dyn RouteForm {
+        match self {
+            Self::GatewayApi => &gateway::Form,
+            Self::Istio => &istio::Form,
+        }
+    }
+
     /// Its names in messages.
     pub(crate) fn names(self) -> &'static Names {
         match self {
@@ -47,6 +56,8 @@ impl RouteApi {
                 option: "gateway-api",
                 this_route: "the route",
                 new_route: "HTTPRoutes",
+                route_of_service: "an HTTPRoute with the Service as its parent",
+                kinds: &["HTTPRoute", "GRPCRoute"],
             },
             Self::Istio => &Names {
                 group: istio::GROUP,
@@ -54,6 +65,8 @@ impl RouteApi {
                 option: "istio",
                 this_route: "the VirtualService",
                 new_route: "a VirtualService",
+                route_of_service: "a VirtualService with the host of the Service",
+                kinds: &["VirtualService"],
             },
         }
     }
@@ -72,4 +85,8 @@ pub(crate) struct Names {
     pub(crate) this_route: &'static str,
     /// A route that is still to be written.
     pub(crate) new_route: &'static str,
+    /// A route that is still to be written, for a Service.
+    pub(crate) route_of_service: &'static str,
+    /// Its kinds of routes.
+    pub(crate) kinds: &'static [&'static str],
 }

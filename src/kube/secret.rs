@@ -8,7 +8,7 @@ use super::Id;
 use crate::diagnostic::contains_ignoring_case;
 use crate::yaml::{Data, Node};
 
-/// The group of generators of values, for ExternalSecrets.
+/// The API group of generators, which make values for ExternalSecrets.
 pub(crate) const GENERATORS: &str = "generators.external-secrets.io";
 
 /// Keys whose texts may be secret: of variables and templates, of providers that contain values, of headers and

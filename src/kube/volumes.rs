@@ -75,9 +75,8 @@ pub(crate) fn fate(of: &str) -> Fate {
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::api::core::v1::Volume;
-
     use super::*;
+    use crate::kube::Volume;
 
     #[test]
     fn every_type_that_kubernetes_knows_has_a_fate() {

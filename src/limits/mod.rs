@@ -5,7 +5,7 @@
 
 mod work;
 
-pub(crate) use work::{Allowance, Comparisons, Exceeded, WorkBudget};
+pub(crate) use work::{Comparisons, Exceeded, WorkBudget, WorkShare};
 
 use crate::diagnostic::{Diagnostic, Place, code};
 
@@ -59,7 +59,9 @@ impl Default for InputLimits {
 pub struct OutputLimits {
     /// Derived rules of all previews together, with their matches and backends.
     pub rules: usize,
-    /// Compared pairs: matches of the same host and port, and Services with workloads that they may select.
+    /// Compared pairs: matches of the same host and port, and Services with workloads that they may select. Comparisons
+    /// of patterns are cheaper: several of hosts with origins or matches, and of callers and calls with policies, count
+    /// as one pair.
     pub pairs: usize,
     /// Work limit for all patches together. Before each patch the object's nodes are charged; each node of the patch
     /// counts four. One object may use a tenth.

@@ -15,9 +15,9 @@ pub(crate) struct WorkBudget {
     spent: AtomicUsize,
 }
 
-/// The part of the work budget for one object, or for one patch while it is parsed.
+/// The share of the work budget for one object, or for one patch while it is parsed.
 #[derive(Debug)]
-pub(crate) struct Allowance {
+pub(crate) struct WorkShare {
     limit: usize,
     depth: usize,
     spent: usize,
@@ -59,19 +59,19 @@ impl WorkBudget {
         self.spend(looks / LOOKS);
     }
 
-    /// Runs some work with an allowance: the rest of the budget, and at most a tenth of the whole, because the result
+    /// Runs some work with a share: the rest of the budget, and at most a tenth of the whole, because the result
     /// stays in memory.
-    pub(crate) fn allow<T>(&self, work: impl FnOnce(&mut Allowance) -> T) -> T {
+    pub(crate) fn allow<T>(&self, work: impl FnOnce(&mut WorkShare) -> T) -> T {
         let left = self.limit.saturating_sub(self.spent.load(Ordering::Relaxed));
         let limit = left.min(self.limit / 10);
-        let mut allowance = Allowance { limit, depth: self.depth, spent: 0 };
-        let made = work(&mut allowance);
-        self.spend(allowance.spent);
+        let mut share = WorkShare { limit, depth: self.depth, spent: 0 };
+        let made = work(&mut share);
+        self.spend(share.spent);
         made
     }
 }
 
-impl Allowance {
+impl WorkShare {
     /// No limit: for patches whose work is already charged.
     pub(crate) const UNLIMITED: Self = Self { limit: usize::MAX, depth: usize::MAX, spent: 0 };
 
@@ -106,7 +106,7 @@ impl Allowance {
         if levels <= self.depth { Ok(()) } else { Err(Exceeded::Depth(self.depth)) }
     }
 
-    /// Uses up the allowance, so that all further work is refused.
+    /// Uses up the share, so that all further work is refused.
     pub(crate) fn exceed(&mut self) -> Exceeded {
         self.spent = self.spent.max(self.limit.saturating_add(1));
         Exceeded::Work(self.limit)

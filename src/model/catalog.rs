@@ -59,7 +59,7 @@ impl<'a> Catalog<'a> {
         Ok(catalog)
     }
 
-    /// What the objects alone show. The mesh is not known yet.
+    /// The catalogue as far as the objects alone tell. The mesh is set later.
     fn of_objects(home: Home<'a>, input: &'a Parted, most: usize) -> Result<Self, Refused> {
         let objects: Vec<&Object> = input.users.iter().collect();
         let in_baseline = || objects.iter().filter(|object| home.includes(&object.id.namespace));
@@ -204,7 +204,7 @@ impl<'a> Catalog<'a> {
 
     /// Every object of a kind, of every namespace.
     pub fn of_kind(&self, group: &'a str, kind: &'a str) -> impl Iterator<Item = &'a Object> {
-        // They stand side by side, by the order of identity.
+        // Objects of one kind are side by side, because objects are in the order of identity.
         let is_before = |object: &&Object| (&*object.id.group, &*object.id.kind) < (group, kind);
         let from = &self.objects[self.objects.partition_point(is_before)..];
         from.iter().copied().take_while(move |object| object.is(group, kind))
@@ -297,7 +297,7 @@ fn by_label<'a>(workloads: &[Workload<'a>]) -> ByLabel<'a> {
     by_label
 }
 
-/// A few workloads among which are all that a service selects: those with the rarest label of its selector.
+/// The workloads with the rarest label of a service's selector. All that it selects are among them.
 fn candidates<'b>(service: &'b Service<'_>, by_label: &'b ByLabel<'_>) -> &'b [usize] {
     let labels = service.object.node.entries_at(&["spec", "selector"]).iter();
     let home = service.object.id.namespace.as_str();

@@ -60,7 +60,7 @@ impl Mesh {
         data_plane.may_follow(api)
     }
 
-    /// Its name in a sentence.
+    /// The mesh in a sentence.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sidecars => "Istio with sidecars",

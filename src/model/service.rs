@@ -157,8 +157,8 @@ pub(crate) fn selects_pods(service: &Node, workload: &Node) -> bool {
     !selector.is_empty() && selector.iter().all(|(key, value)| has(&key.text) == value.text())
 }
 
-/// Whether a Service has no address of its own. Where the API server takes both fields, both say so; one that says so in
-/// `clusterIPs` alone it refuses, and that one does not ask for an address either.
+/// Whether a Service has no address of its own: `clusterIP` or an item of `clusterIPs` is `None`. The API server refuses
+/// `None` in `clusterIPs` alone; it counts here too.
 pub(crate) fn is_headless(service: &Node) -> bool {
     let listed = service.items_at(&["spec", "clusterIPs"]);
     let all = service.text_at(&["spec", "clusterIP"]).into_iter();

@@ -15,9 +15,9 @@ const JAVA_OPTIONS: [&str; 5] =
 /// One setting of a program.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting<'a> {
-    /// Its name as written.
+    /// The name as written.
     pub(crate) name: &'a str,
-    /// Its value; `None` if the input does not contain it.
+    /// The value; `None` if the input does not contain it.
     pub(crate) value: Option<&'a str>,
     /// The place of the value.
     pub(crate) place: Place,

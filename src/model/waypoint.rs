@@ -78,7 +78,7 @@ impl<'a> Waypoint<'a> {
 }
 
 impl<'a> WaypointName<'a> {
-    /// Its Gateway, if the input has it.
+    /// The Gateway of the waypoint, if the input has it.
     pub(crate) fn gateway(self, catalog: &Catalog<'a>) -> Option<&'a Object> {
         catalog.find(&id("Gateway", self.namespace, self.name))
     }

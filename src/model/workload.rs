@@ -13,7 +13,7 @@ pub struct Workload<'a> {
     pub support: Support,
     /// Its containers, and after them its init containers.
     pub containers: Vec<Container<'a>>,
-    /// The container that its pods name as the main one, whether it exists or not.
+    /// The name of the main container in the annotation of its pods. No container needs to have it.
     /// See <https://kubernetes.io/docs/reference/labels-annotations-taints/#kubectl-kubernetes-io-default-container>.
     pub default_container: Option<&'a str>,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::originals::Originals;
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
-use crate::kube::{Kind, Object};
+use crate::kube::{Kind, Object, RouteApi};
 use crate::model::Catalog;
 use crate::yaml::Node;
 
@@ -46,8 +46,9 @@ fn check_namespace(
 /// Whether an object is of a custom kind that is not known otherwise, and so may be about accounts.
 fn is_custom(object: &Object) -> bool {
     let group = object.id.group.as_str();
-    let is_routing = group.ends_with("k8s.io") || group.ends_with("istio.io");
-    group.contains('.') && !is_routing && !object.row.is_some_and(Kind::is_policy)
+    let is_known = group.ends_with("k8s.io") || group.ends_with("istio.io");
+    let is_routing = RouteApi::ALL.iter().any(|api| api.group() == group);
+    group.contains('.') && !is_known && !is_routing && !object.row.is_some_and(Kind::is_policy)
 }
 
 /// Whether a text of a tree has the full name of an account, as Kubernetes and those who trust its tokens write it, or as

@@ -101,13 +101,13 @@ impl<'a> Owners<'a> {
         others.names().iter().for_each(|name| self.insert(*name));
     }
 
-    /// Whether a name is among them.
+    /// Whether a service is among the owners.
     #[must_use]
     pub fn contains(&self, name: ServiceName<'_>) -> bool {
         self.names().contains(&name)
     }
 
-    /// The names.
+    /// The names of the owners.
     #[must_use]
     pub fn names(&self) -> &[ServiceName<'a>] {
         &self.0
@@ -118,9 +118,9 @@ impl<'a> Owners<'a> {
 /// are planned before the first is, and would fill the memory.
 #[derive(Debug, Clone)]
 pub enum Body<'a> {
-    /// The same.
+    /// Equal to the original's.
     Original,
-    /// With the changes of the preview.
+    /// The original's, with the changes of the preview.
     Changed(Changes<'a>),
 }
 

@@ -74,11 +74,11 @@ pub(super) fn pod_host(pod: &str, service: ServiceName<'_>, place: Place) -> Dia
 
 /// A word of a text that could be a host name, in lower case.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Word<'w> {
+pub(super) struct PossibleHost<'w> {
     pub(super) text: &'w str,
-    /// It stands where a host does: it is no key and no part of a path.
+    /// Whether it is where a host can be: it is no key and no part of a path.
     pub(super) is_host: bool,
-    /// It is part of a Secret and must not be shown.
+    /// Whether it is part of a Secret and must not be shown.
     pub(super) is_secret: bool,
 }
 
@@ -95,22 +95,26 @@ pub(super) const RUN_INSIDE: [&[&str]; 7] = [
 
 /// Calls `take` with each word that could be a host name in a workload, ConfigMap or Secret, or in an object for which an
 /// operator injects programs.
-pub(super) fn find(body: &Node, mut take: impl FnMut(Word<'_>, Place)) {
+pub(super) fn find(body: &Node, mut take: impl FnMut(PossibleHost<'_>, Place)) {
     let Some(pod) = pod_spec(body) else {
         let data = |field| body.get(field).map(Node::entries).unwrap_or_default().iter();
         match body.text_at(&["kind"]) {
-            Some("ConfigMap") => data("data").for_each(|(_, node)| words_of(node, &mut take)),
+            Some("ConfigMap") => {
+                data("data").for_each(|(_, node)| possible_hosts_of(node, &mut take))
+            }
             Some("Secret") if body.get("sops").is_none() => {
                 for (_, node) in data("stringData") {
-                    words(node.text().unwrap_or_default(), true, |word| take(word, node.place));
+                    possible_hosts(node.text().unwrap_or_default(), true, |word| {
+                        take(word, node.place)
+                    });
                 }
                 for (_, node) in data("data") {
                     let text = decoded(node).unwrap_or_default();
-                    words(&text, true, |word| take(word, node.place));
+                    possible_hosts(&text, true, |word| take(word, node.place));
                 }
             }
             _ if is_injected(body) => {
-                body.get("spec").into_iter().for_each(|spec| words_of(spec, &mut take));
+                body.get("spec").into_iter().for_each(|spec| possible_hosts_of(spec, &mut take));
             }
             _ => {}
         }
@@ -122,7 +126,7 @@ pub(super) fn find(body: &Node, mut take: impl FnMut(Word<'_>, Place)) {
             // Values only: the name of a variable may contain that of a service without a call to it.
             let env = container.items_at(&["env"]).iter();
             let values = env.filter_map(|variable| variable.get("value"));
-            fields.chain(values).for_each(|node| words_of(node, &mut take));
+            fields.chain(values).for_each(|node| possible_hosts_of(node, &mut take));
         }
     }
 }
@@ -133,16 +137,16 @@ fn is_injected(body: &Node) -> bool {
     ["dapr.io/", "opentelemetry.io/"].iter().any(|group| version.starts_with(group))
 }
 
-fn words_of(node: &Node, take: &mut impl FnMut(Word<'_>, Place)) {
+fn possible_hosts_of(node: &Node, take: &mut impl FnMut(PossibleHost<'_>, Place)) {
     match &node.data {
-        Data::Scalar { text, .. } => words(text, false, |word| take(word, node.place)),
-        Data::List(items) => items.iter().for_each(|item| words_of(item, take)),
-        Data::Map(entries) => entries.iter().for_each(|(_, value)| words_of(value, take)),
+        Data::Scalar { text, .. } => possible_hosts(text, false, |word| take(word, node.place)),
+        Data::List(items) => items.iter().for_each(|item| possible_hosts_of(item, take)),
+        Data::Map(entries) => entries.iter().for_each(|(_, value)| possible_hosts_of(value, take)),
     }
 }
 
 /// Calls `take` with each word of a text that could be a host name.
-pub(super) fn words(text: &str, is_secret: bool, mut take: impl FnMut(Word<'_>)) {
+pub(super) fn possible_hosts(text: &str, is_secret: bool, mut take: impl FnMut(PossibleHost<'_>)) {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
     let mut rest = text;
     while let Some(start) = rest.find(fits) {
@@ -153,7 +157,7 @@ pub(super) fn words(text: &str, is_secret: bool, mut take: impl FnMut(Word<'_>))
         if word.starts_with(|c: char| c.is_ascii_alphabetic()) && word.len() <= 253 {
             let is_host = !word.contains(|c: char| c.is_ascii_uppercase())
                 && stands_as_host(&text[..at], rest, is_secret);
-            take(Word { text: &word.to_ascii_lowercase(), is_host, is_secret });
+            take(PossibleHost { text: &word.to_ascii_lowercase(), is_host, is_secret });
         }
     }
 }
@@ -181,7 +185,7 @@ mod tests {
 
     fn hosts(text: &str, is_secret: bool) -> Vec<String> {
         let mut hosts = Vec::new();
-        words(text, is_secret, |word| {
+        possible_hosts(text, is_secret, |word| {
             if word.is_host && word.text.contains('.') {
                 hosts.push(word.text.to_owned());
             }

@@ -18,7 +18,7 @@ use crate::yaml::Node;
 enum Said<'a> {
     /// Pods get a sidecar.
     On,
-    /// Pods get none, whatever they say themselves. Holds the value of the label.
+    /// Pods get no sidecar, whatever they say themselves. Holds the value of the label.
     Off(&'a str),
     /// A variable of Flux decides, and its value is not known. Holds the text of the label.
     Unknown(&'a str),

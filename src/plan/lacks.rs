@@ -20,7 +20,7 @@ pub(super) struct Lack {
     pub(super) what: What,
     /// The object that needs it.
     pub(super) referrer: Id,
-    /// Where that names it.
+    /// Where the referrer names it.
     pub(super) place: Place,
 }
 

@@ -1,4 +1,4 @@
-//! Hashes, shares and labels that are made from names, always the same from the same names.
+//! Hashes, shards and labels that are made from names, always the same from the same names.
 
 use sha2::{Digest, Sha256};
 
@@ -26,12 +26,12 @@ pub(crate) fn safe_hash<T: AsRef<[u8]>>(
         .collect()
 }
 
-/// The share of a name, from 1 to `shares`.
+/// The shard of a name, from 1 to `shards`.
 #[must_use]
-pub(crate) fn share(name: &str, shares: u32) -> u32 {
+pub(crate) fn shard(name: &str, shards: u32) -> u32 {
     let digest = Sha256::digest(name);
     let first = digest.iter().take(4).fold(0, |number: u32, &byte| number << 8 | u32::from(byte));
-    first % shares.max(1) + 1
+    first % shards.max(1) + 1
 }
 
 /// The value of the label by which Alerts select the suites of a repository: the last segment of its path for people, and
@@ -69,11 +69,11 @@ mod tests {
     fn every_share_gets_about_as_many_names() {
         let mut counts = [0; 4];
         for number in 0..1000 {
-            counts[share(&format!("pr-{number}"), 4) as usize - 1] += 1;
+            counts[shard(&format!("pr-{number}"), 4) as usize - 1] += 1;
         }
         assert!(counts.iter().all(|count| (200..300).contains(count)), "{counts:?}");
-        assert_eq!(share("pr-42", 4), share("pr-42", 4));
-        assert_eq!(share("pr-42", 1), 1);
+        assert_eq!(shard("pr-42", 4), shard("pr-42", 4));
+        assert_eq!(shard("pr-42", 1), 1);
     }
 
     #[test]

@@ -16,11 +16,11 @@ pub(super) struct Originals<'a, 'p> {
 }
 
 impl<'a, 'p> Originals<'a, 'p> {
-    /// Those of the plan's previews.
+    /// Collects the originals of all copies of a plan.
     pub(super) fn of(plan: &'p Plan<'a>) -> Self {
         let mut originals = vec![None; plan.catalog.objects().count()];
         let mut is_plain = vec![false; originals.len()];
-        // Copies without patches are alike, so of those with emptied claims one is enough.
+        // Copies with emptied claims and no patches are equal, so one of them is kept.
         let mut is_emptied = is_plain.clone();
         let mut patched: BTreeMap<usize, Vec<&'p Copied<'a>>> = BTreeMap::new();
         for copy in plan.environments.iter().flat_map(|env| &env.copies) {
@@ -42,7 +42,7 @@ impl<'a, 'p> Originals<'a, 'p> {
         Self { all: originals.into_iter().flatten().collect(), patched }
     }
 
-    /// All of them, in the order of identity.
+    /// All originals, in the order of identity.
     pub(super) fn all(&self) -> &[&'a Object] {
         &self.all
     }

@@ -1,4 +1,4 @@
-//! Warns of copies that call pods of a copied StatefulSet by name.
+//! Warns of copies that call pods of a copied set by name: a StatefulSet, or another kind that names its pods.
 //!
 //! No route leads from the pods of the original to those of the copy, so a copy that names pods of the original reaches
 //! these. And a set whose texts name more pods than it has may wait for them.
@@ -10,7 +10,7 @@ use super::Plan;
 use super::environment::{Body, Copied, Environment};
 use super::hosts;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
-use crate::kube::Object;
+use crate::kube::{Kind, Object};
 use crate::model::{Mesh, Referent, pod_of, pod_spec, references};
 use crate::yaml::Node;
 
@@ -40,7 +40,7 @@ pub(super) fn check(plan: &Plan<'_>, report: &mut Report) {
     let mut all: BTreeMap<usize, (&Object, Calls<'_>)> = BTreeMap::new();
     let mut of_originals = BTreeMap::new();
     for env in &plan.environments {
-        let sets = env.copies.iter().filter(|copy| copy.original.is("apps", "StatefulSet"));
+        let sets = env.copies.iter().filter(|copy| copy.original.row.is_some_and(Kind::names_pods));
         let sets: Vec<Set<'_>> = sets.filter_map(|copy| Set::of(plan, copy)).collect();
         if sets.is_empty() {
             continue;

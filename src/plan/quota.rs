@@ -111,12 +111,12 @@ fn too_many(plan: &Plan<'_>, resource: &str, limit: usize, counted: Counted, rep
 struct Needed<'h> {
     /// `requests` or `limits`.
     list: &'static str,
-    /// Such as `cpu`.
+    /// The resource, such as `cpu`.
     resource: &'h str,
 }
 
 impl<'h> Needed<'h> {
-    /// What a key of `hard` requires. Kubernetes requires something for these three resources only.
+    /// The request or limit that a key of `hard` makes necessary. Kubernetes does so for these three resources only.
     fn of(key: &'h str) -> Option<Self> {
         let (list, resource) = match key.split_once('.') {
             Some(("requests", resource)) => ("requests", resource),
@@ -127,7 +127,7 @@ impl<'h> Needed<'h> {
             .then_some(Self { list, resource })
     }
 
-    /// Whether a container has it. A limit without a request is a request as well.
+    /// Whether a container sets it. A limit without a request is a request as well.
     fn is_set(&self, container: &Node) -> bool {
         let says = |list| container.at(&["resources", list, self.resource]).is_some();
         says(self.list) || self.list == "requests" && says("limits")

@@ -13,8 +13,8 @@ use smol_str::SmolStr;
 
 use super::access::Bindings;
 use super::changes::Changes;
-use super::hosts::{self, Host, Word};
-use super::judge::{Judge, Verdict, policy_labels};
+use super::hosts::{self, Host, PossibleHost};
+use super::judge::{Judge, Verdict};
 use super::lacks::{Lack, Lacks, What};
 use super::patch::{self, Patch};
 use super::{access, bound, monitors, policies, secrets, sidecars, storage};
@@ -131,7 +131,7 @@ impl<'a> Finder<'a> {
             known: catalog.objects().map(|_| OnceLock::new()).collect(),
             unwritten_accounts: ordered(homes.map(|home| (home.as_str(), OnceLock::new()))),
             changed: catalog.objects().map(|_| OnceMap::default()).collect(),
-            judge: Judge::new(&spec.limits, policy_labels(catalog)),
+            judge: Judge::new(spec, catalog),
             has_renamed: catalog.objects().any(is_renamed),
             patches: OnceMap::default(),
             lacks: Mutex::default(),
@@ -196,9 +196,8 @@ impl<'a> Finder<'a> {
 
     fn known_of(&self, object: &'a Object, changes: &Changes<'_>) -> Option<&Known<'a>> {
         let find = || {
-            let stages = self
-                .work
-                .allow(|allowance| changes.stages_with_placeholders(&object.node, allowance))?;
+            let stages =
+                self.work.allow(|share| changes.stages_with_placeholders(&object.node, share))?;
             let verdict =
                 self.judge.judge(object, &stages, changes.given_images(), placeholder::is_in)?;
             let mut frame = stages.into_iter().next_back()?;
@@ -235,7 +234,7 @@ impl<'a> Finder<'a> {
         mut take: impl FnMut(Host<'a>),
     ) {
         for value in changes.variables() {
-            hosts::words(value, false, |word| {
+            hosts::possible_hosts(value, false, |word| {
                 self.host(home, word, Place::default()).into_iter().for_each(&mut take);
             });
         }
@@ -244,8 +243,7 @@ impl<'a> Finder<'a> {
     /// The parsed patch, without a place; `None` if it is malformed.
     pub(super) fn patch(&self, patch: &'a spec::Patch) -> Option<Arc<Patch<'a>>> {
         let key: SmallVec<[&str; 8]> = patch::cache_key(patch).collect();
-        let parse =
-            |allowance: &mut _| Patch::parse(patch, Place::default(), allowance).ok().map(Arc::new);
+        let parse = |share: &mut _| Patch::parse(patch, Place::default(), share).ok().map(Arc::new);
         self.patches.get(&key, || self.work.allow(parse)).clone()
     }
 
@@ -313,8 +311,8 @@ impl<'a> Finder<'a> {
     }
 
     /// The host that a word of a text names, as a pod of this namespace of the baseline resolves it.
-    fn host(&self, home: &str, word: Word<'_>, place: Place) -> Option<Host<'a>> {
-        let Word { text, is_host, .. } = word;
+    fn host(&self, home: &str, word: PossibleHost<'_>, place: Place) -> Option<Host<'a>> {
+        let PossibleHost { text, is_host, .. } = word;
         let host = Host::of(self.catalog, &self.namespaces, home, (text, is_host), place)?;
         (!word.is_secret || !matches!(host, Host::Pod { .. })).then_some(host)
     }

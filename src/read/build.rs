@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::kustomization::LoadRestriction;
-use super::{build_words, text_of};
+use super::{build_errors, text_of};
 use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::limits::{InputLimits, too_many_bytes, too_many_seconds};
 
@@ -27,7 +27,7 @@ impl Said {
     }
 
     /// stderr as text.
-    pub(crate) fn words(&self) -> String {
+    pub(crate) fn stderr_text(&self) -> String {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }
 }
@@ -69,10 +69,10 @@ pub(super) fn build(
             return Err(too_many_bytes(&name_of(folder), limits).into());
         }
         if !said.status.success() {
-            let words = said.words();
-            let shown = build_words::shown(&words).unwrap_or_else(|| NOT_SHOWN.to_owned());
+            let stderr = said.stderr_text();
+            let shown = build_errors::shown(&stderr).unwrap_or_else(|| NOT_SHOWN.to_owned());
             let message = format!("{}: {shown}", name_of(folder));
-            return Err(failed(message, build_words::help(&words)).into());
+            return Err(failed(message, build_errors::help(&stderr)).into());
         }
         return text_of(&name_of(folder), said.stdout);
     }

@@ -11,7 +11,7 @@ use super::baseline::read_bytes;
 use super::discover::from_here;
 use super::folder::KUSTOMIZATION;
 use super::inside::{check_below, git_root, real};
-use super::references::{Kind, Reference, References, is_remote};
+use super::references::{Kind, MOST_PLUGINS, Reference, References, is_remote, too_many_plugins};
 use super::text_of;
 use crate::diagnostic::{Diagnostic, Place, Problem, Refused, Sources, code};
 use crate::limits::{InputLimits, too_many_bytes};
@@ -182,17 +182,13 @@ impl<'s> Survey<'s> {
     /// Reads plugins that the kustomization of a folder runs, from a file, or from a folder whose kustomization lists
     /// such files. Paths in them are relative to the folder that runs them.
     fn plugins(&mut self, runner: &File<'_>, path: &Path) {
-        /// More files and folders of plugins than anybody has. A limit, as each folder can name another.
-        const MOST: usize = 1_000;
-        let is_new = self.plugins.len() <= MOST
+        let is_new = self.plugins.len() <= MOST_PLUGINS
             && self.plugins.insert((runner.folder.to_owned(), path.to_owned()));
         if !is_new {
             return;
         }
-        if self.plugins.len() > MOST {
-            let message = format!("its plugins are in more than {MOST} files and folders");
-            let help = "write several into one file";
-            self.refuse_text(runner, Place::default(), Problem::new(message, help));
+        if self.plugins.len() > MOST_PLUGINS {
+            self.refuse_text(runner, Place::default(), too_many_plugins());
             return;
         }
         if path.is_file() {

@@ -2,7 +2,7 @@
 
 mod baseline;
 mod build;
-mod build_words;
+mod build_errors;
 mod discover;
 mod folder;
 mod generated;

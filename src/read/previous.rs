@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::kube::{Object, marks, meta};
+use crate::kube::{Object, RouteApi, marks};
 use crate::spec::Config;
 use crate::yaml::{Data, Node};
 
@@ -12,11 +12,12 @@ use crate::yaml::{Data, Node};
 /// gone.
 pub(crate) fn restored(mut object: Object, set: &str) -> Option<Object> {
     let was_extended = marks::is_changed(&object.node, marks::HTTP);
-    restore(&mut object.node, set);
+    let api = RouteApi::of(&object);
+    restore(&mut object.node, set, api);
     (!was_extended || !marks::is_left_over(&object)).then_some(object)
 }
 
-fn restore(node: &mut Node, set: &str) {
+fn restore(node: &mut Node, set: &str, api: Option<RouteApi>) {
     for change in marks::take_changes(node, set).unwrap_or_default() {
         let stays = change != marks::HTTP && marks::is_changed(node, &change);
         let Some(spec) = node.get_mut("spec").filter(|_| !stays) else {
@@ -28,7 +29,9 @@ fn restore(node: &mut Node, set: &str) {
                 spec.remove("exportTo");
             }
             change => {
-                change.strip_prefix('-').into_iter().for_each(|header| keep_header(spec, header));
+                if let (Some(api), Some(header)) = (api, change.strip_prefix('-')) {
+                    keep_header(node, api, header);
+                }
             }
         }
     }
@@ -45,11 +48,9 @@ fn drop_rules(spec: &mut Node, set: &str) {
 }
 
 /// Undoes `stripKey`: rules no longer remove this request header.
-fn keep_header(spec: &mut Node, header: &str) {
-    for list in ["rules", "http"] {
-        for rule in spec.get_mut(list).map(Node::items_mut).unwrap_or_default() {
-            meta::drop_header_changes(rule, &["remove"], header);
-        }
+fn keep_header(route: &mut Node, api: RouteApi, header: &str) {
+    for rule in api.form().rules(route) {
+        api.drop_header_changes(rule, &["remove"], header);
     }
 }
 

@@ -35,6 +35,16 @@ impl Reference {
     }
 }
 
+/// More files and folders of plugins than anybody has. A limit, as each folder can name another; no flag raises it,
+/// because several plugins can be in one file.
+pub(super) const MOST_PLUGINS: usize = 1_000;
+
+/// The problem of a kustomization with more plugins than that.
+pub(super) fn too_many_plugins() -> Problem {
+    let message = format!("its plugins are in more than {MOST_PLUGINS} files and folders");
+    Problem::new(message, "write several into one file")
+}
+
 /// What a kustomization, or a file with plugins, names.
 #[derive(Debug, Default)]
 pub(super) struct References {

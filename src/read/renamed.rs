@@ -14,7 +14,7 @@ use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
-use crate::diagnostic::{Diagnostic, code, some_of};
+use crate::diagnostic::{Diagnostic, Report, code, some_of};
 use crate::kube::{Id, Object, kinds, names};
 use crate::yaml::{Data, Node};
 
@@ -30,7 +30,7 @@ struct Field {
 #[derive(Clone, Copy)]
 enum Target {
     Is(&'static str),
-    /// The field of this name beside it says it, or it is this kind.
+    /// The kind in the field `kind` beside it; without that field, this kind.
     Says(&'static str),
     /// A ServiceAccount, if the subject of a binding is one.
     Subject,
@@ -137,27 +137,26 @@ const MIRROR_OF_BACKEND: Field =
 const MIRROR_OF_RULE: Field =
     says("spec/rules/filters/requestMirror/backendRef", "name", "Service");
 
-/// Rewrites references to the names that kustomize will write when its build ends. Returns a finding for each
-/// reference for which that is unknown, if it is in an object of the baseline's `namespaces`.
+/// Rewrites references to the names that kustomize will write when its build ends. Reports each reference
+/// for which that is unknown, if it is in an object of the baseline.
 pub(crate) fn adapt_references(
     objects: &mut [Object],
     is_of_baseline: impl Fn(&str) -> bool,
-) -> Vec<Diagnostic> {
+    report: &mut Report,
+) {
     let is_changed = |object: &Object| {
         let Id { namespace, name, .. } = &object.id;
         let mut namespaces = names::noted(&object.node, names::PREVIOUS_NAMESPACES);
         names::previous(&object.node).any(|before| before != name)
             || namespaces.any(|before| before != namespace)
     };
-    let mut findings = Vec::new();
     if !objects.iter().any(is_changed) {
-        return findings;
+        return;
     }
     let known = Known::new(objects, is_of_baseline);
     for (number, object) in objects.iter_mut().enumerate() {
         let Object { id, node, .. } = object;
-        let mut adapter =
-            ReferenceAdapter { known: &known, referrer: number, id, findings: &mut findings };
+        let mut adapter = ReferenceAdapter { known: &known, referrer: number, id, report };
         let kind = id.kind.as_str();
         let template = kinds::template(kinds::find(&id.group, kind));
         let is_adapted = ADAPTED_PODS.contains(&kind);
@@ -170,7 +169,6 @@ pub(crate) fn adapt_references(
             of_kind.for_each(|(_, field)| adapter.look(node, field, is_adapted));
         }
     }
-    findings
 }
 
 /// An object with the names that kustomize gave it.
@@ -286,11 +284,11 @@ fn is_one(namespace: &str, other: &str) -> bool {
 }
 
 /// Adapts the references of one object.
-struct ReferenceAdapter<'k, 'f> {
+struct ReferenceAdapter<'k, 'r> {
     known: &'k Known,
     referrer: usize,
     id: &'k Id,
-    findings: &'f mut Vec<Diagnostic>,
+    report: &'r mut Report,
 }
 
 impl<'k> ReferenceAdapter<'k, '_> {
@@ -399,10 +397,8 @@ impl<'k> ReferenceAdapter<'k, '_> {
 
     /// Reports a reference of an object, once however often it is there.
     fn report(&mut self, name: &Node, message: String, help: String) {
-        if self.findings.iter().all(|finding| finding.message != message) {
-            let finding = Diagnostic::new(&code::RENAMED_REFERENCE, message, help);
-            self.findings.push(finding.at(name.place, "the name before"));
-        }
+        let finding = Diagnostic::new(&code::RENAMED_REFERENCE, message, help);
+        self.report.push(finding.at(name.place, "the name before").once());
     }
 }
 
@@ -419,5 +415,22 @@ fn visit(node: &mut Node, path: &str, take: &mut dyn FnMut(&mut Node)) {
     let (key, rest) = path.split_once('/').unwrap_or((path, ""));
     if let Some(child) = node.get_mut(key) {
         visit(child, rest, take);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kube::RouteApi;
+
+    #[test]
+    fn routes_of_every_api_name_services() {
+        for kind in RouteApi::ALL.into_iter().flat_map(|api| api.names().kinds) {
+            let is_service = |field: &Field| {
+                matches!(field.target, Target::Is("Service") | Target::Says("Service"))
+            };
+            let mut fields = OTHERS.iter().filter(|(of, _)| of == kind);
+            assert!(fields.any(|(_, field)| is_service(field)), "{kind}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::iter;
 use std::path::{Component, Path};
 
 use super::folder::KUSTOMIZATION;
-use super::references::{Kind, Reference, References, is_remote};
+use super::references::{Kind, MOST_PLUGINS, Reference, References, is_remote, too_many_plugins};
 use crate::diagnostic::{Place, Problem, Report, code, first_of};
 use crate::limits::InputLimits;
 use crate::ordered::ordered;
@@ -118,8 +118,6 @@ impl<'f> Files<'f> {
     /// The plugins that the kustomization of a folder runs, by the paths of their files: those that it names, and
     /// those that kustomizations of folders list that it names.
     fn plugins(&self, list_path: &'f str, list: &References) -> Vec<(&'f str, References)> {
-        /// A limit as for baselines, since each folder can name another.
-        const MOST: usize = 1_000;
         let folder = folder_of(list_path).unwrap_or_default();
         let named = list.named.iter().filter(|named| named.kind == Kind::Plugins);
         let mut waiting: Vec<String> =
@@ -130,10 +128,8 @@ impl<'f> Files<'f> {
             if !seen.insert(path.clone()) {
                 continue;
             }
-            if seen.len() > MOST {
-                let message = format!("its plugins are in more than {MOST} files and folders");
-                let problem = Problem::new(message, "write several into one file");
-                let problems = vec![(Place::default(), problem)];
+            if seen.len() > MOST_PLUGINS {
+                let problems = vec![(Place::default(), too_many_plugins())];
                 plugins.push((list_path, References { problems, ..References::default() }));
                 break;
             }

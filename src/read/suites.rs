@@ -38,7 +38,7 @@ pub(crate) fn read_suites(
 struct Reader<'a> {
     config: &'a Config,
     root: &'a Path,
-    /// How many bytes may still be read.
+    /// The number of bytes that may still be read.
     left: usize,
     files: BTreeMap<String, Vec<u8>>,
     report: &'a mut Report,

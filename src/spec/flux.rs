@@ -89,11 +89,11 @@ pub enum Tags {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct SourceRef {
-    /// Its kind.
+    /// The kind of the source.
     pub kind: SourceKind,
-    /// Its name.
+    /// The name of the source.
     pub name: String,
-    /// Its namespace; empty: that of the Flux objects.
+    /// The namespace of the source; empty: that of the Flux objects.
     pub namespace: String,
 }
 
@@ -135,6 +135,6 @@ impl SourceKind {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SecretRef {
-    /// Its name.
+    /// The name of the Secret.
     pub name: String,
 }

@@ -97,7 +97,7 @@ pub(crate) fn known_by(repository: &str) -> String {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Closed {
-    /// Its name.
+    /// The name of the preview.
     pub name: String,
     /// When it was closed: an RFC 3339 time.
     pub at: String,

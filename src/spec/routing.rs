@@ -117,11 +117,11 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct GatewayRef {
-    /// Its namespace.
+    /// The namespace of the Gateway.
     pub namespace: String,
-    /// Its name.
+    /// The name of the Gateway.
     pub name: String,
-    /// One of its listeners; absent: all.
+    /// The name of a listener of the Gateway; absent: all listeners.
     #[serde(default)]
     pub section_name: String,
 }
@@ -130,8 +130,8 @@ pub struct GatewayRef {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct GatewayName {
-    /// Its namespace.
+    /// The namespace of the Gateway.
     pub namespace: String,
-    /// Its name.
+    /// The name of the Gateway.
     pub name: String,
 }

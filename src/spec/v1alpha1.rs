@@ -141,11 +141,11 @@ fn default_cluster_domain() -> String {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Baseline {
-    /// Its namespace. Manifests without a namespace belong to it.
+    /// The namespace of the baseline. Manifests without a namespace belong to it.
     #[serde(default)]
     #[schemars(extend("pattern" = pattern::LABEL, "maxLength" = 63))]
     pub namespace: String,
-    /// Its namespaces, instead of `namespace`, if there are several.
+    /// The namespaces of the baseline, instead of `namespace`, if there are several.
     #[serde(default)]
     #[schemars(extend("minItems" = 1))]
     pub namespaces: Vec<String>,

@@ -73,9 +73,14 @@ impl Checkout {
     }
 
     fn git(&self, arguments: &[&str]) {
+        self.git_fed(arguments, "");
+    }
+
+    /// What git prints for a text on its stdin.
+    fn git_fed(&self, arguments: &[&str], text: &str) -> String {
         let mut git = Command::new("git");
         git.current_dir(self.folder.path()).args(["-c", "user.name=t", "-c", "user.email=t@t"]);
-        run(git.args(arguments), "").ok();
+        run(git.args(arguments), text).ok().trim().to_owned()
     }
 
     /// Makes what the files say now the state of `main` and of the branch.
@@ -434,4 +439,23 @@ fn nothing_is_run_that_the_repository_names() {
     let told = checkout.against_main();
     assert!(told.contains("pr-9 added"), "{told}");
     assert!(!Path::new(&witness).exists());
+}
+
+#[test]
+fn a_commit_that_has_a_link_where_it_has_a_folder_is_refused_and_nothing_is_written_through_the_link()
+ {
+    let checkout = changed();
+    let outside = tempfile::tempdir().expect("a temporary folder");
+    let blob = |text: &str| checkout.git_fed(&["hash-object", "-w", "--stdin"], text);
+    let tree = |entries: &str| checkout.git_fed(&["mktree"], entries);
+    let link = blob(&outside.path().display().to_string());
+    let folder = tree(&format!("120000 blob {}\tpost-checkout\n", blob("/bin/true")));
+    let root = tree(&format!("120000 blob {link}\td\n040000 tree {folder}\td\n"));
+    let commit = checkout.git_fed(&["commit-tree", &root, "-m", "both"], "");
+    checkout.git(&["branch", "--force", "main", &commit]);
+    let merge = checkout.git_fed(&["commit-tree", "HEAD^{tree}", "-p", &commit, "-m", "it"], "");
+    checkout.git(&["reset", "--quiet", "--soft", &merge]);
+    let refused = checkout.diff(&["--base", "main"]).failed();
+    assert!(refused.contains("the commit has d/post-checkout twice, or below a link"), "{refused}");
+    assert_eq!(fs::read_dir(outside.path()).expect("a folder").count(), 0);
 }

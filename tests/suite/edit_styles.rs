@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anabranch::diagnostic::{Refused, Sources};
-use anabranch::edit::{self, Change, Setting, Trust};
+use anabranch::edit::{self, Change, PreviewEdit, Trust};
 use anabranch::limits::InputLimits;
 use anabranch::yaml::{Node, parse_documents};
 use proptest::prelude::*;
@@ -317,7 +317,7 @@ impl Edit {
             parse_documents(&sources, file, &InputLimits::default()).expect("YAML").remove(0);
         match self {
             Self::Set { number, service, expires, replace, change } => {
-                let setting = Setting {
+                let wanted = PreviewEdit {
                     event: None,
                     name: format!("pr-{number}"),
                     images: vec![(format!("s{service}"), "y".to_owned())],
@@ -325,7 +325,7 @@ impl Edit {
                     expires: expires.then(|| "2027-01-01T00:00:00Z".to_owned()),
                     replace: *replace,
                 };
-                edit::set(&sources, &node, &setting)
+                edit::set(&sources, &node, &wanted)
             }
             Self::Remove(numbers) => edit::remove(&sources, &node, |preview| {
                 let name = preview.text_at(&["name"]).unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use anabranch::diagnostic::code::CODES;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
@@ -263,8 +264,8 @@ fn every_code_that_is_defined_can_be_found() {
     assert!(unused.is_empty(), "codes that no rule reports: {unused:?}");
 }
 
-/// The types that say which API a route is written in.
-const APIS: [&str; 4] = ["Api", "RouteApi", "MeshRoutes", "Attached"];
+/// The types that say which API a route is written in, or which of its kinds a route is.
+const APIS: [&str; 5] = ["Api", "RouteApi", "MeshRoutes", "Attached", "RouteKind"];
 
 /// Whether a variant of these types is named: `RouteApi::Istio`.
 fn names_api(tokens: &[TokenTree]) -> bool {
@@ -364,6 +365,7 @@ fn the_guard_sees_decisions_that_leave_an_api_out() {
         "fn f() -> bool { route.api == RouteApi::Istio }",
         "fn f() -> bool { Api::Auto != spec.api }",
         "fn f() -> bool { matches!(api, RouteApi::OneMore) }",
+        "fn f() { if kind == RouteKind::Http {} else {} }",
     ] {
         assert!(open(code), "{code}");
     }
@@ -377,41 +379,87 @@ fn the_guard_sees_decisions_that_leave_an_api_out() {
     }
 }
 
+#[test]
+fn kinds_of_routes_are_told_apart_by_their_type() {
+    // The type itself, and tables of kinds.
+    let tables = ["kube/gateway.rs", "kube/kinds.rs", "kube/route_api.rs", "read/renamed.rs"];
+    let is_table = |source: &&Source| tables.iter().any(|name| source.name.ends_with(name));
+    for source in program().iter().filter(|source| !is_table(source)) {
+        walk(&source.tokens, &mut |tokens| {
+            let mut texts = tokens.iter().map(ToString::to_string);
+            let kind =
+                texts.find(|text| ["\"HTTPRoute\"", "\"GRPCRoute\""].contains(&text.as_str()));
+            assert_eq!(kind, None, "{} asks for a name instead of RouteKind", source.name);
+        });
+    }
+}
+
 /// The ways in which findings do not travel, in tokens without blanks: see the module `diagnostic`.
-const OTHER_WAYS: [&str; 3] = [
-    r"&mutVec<Diagnostic>",
+const OTHER_WAYS: [&str; 4] = [
+    r"&('\w+)?mutVec<Diagnostic>",
+    r"Box<Diagnostic>",
     r"Result<(\([^()]*\)|[^;{}()=])*,(Vec<)?Diagnostic>",
     r"->\([^()]*,Vec<Diagnostic>\)",
 ];
 
 #[test]
 fn findings_travel_in_a_report_or_in_a_refusal() {
-    let others = OTHER_WAYS.map(|way| Regex::new(way).expect("a pattern"));
     for source in program() {
-        let tokens: TokenStream = source.tokens.iter().cloned().collect();
-        let mut text = tokens.to_string();
-        text.retain(|c| !c.is_whitespace());
-        for way in &others {
-            let found = way.find(&text).map(|found| found.as_str());
-            assert_eq!(found, None, "{}", source.name);
-        }
+        assert_eq!(other_way(&source), None, "{}", source.name);
+    }
+}
+
+/// Another way in which findings travel in a source, without blanks.
+fn other_way(source: &Source) -> Option<String> {
+    static PATTERNS: LazyLock<[Regex; 4]> =
+        LazyLock::new(|| OTHER_WAYS.map(|way| Regex::new(way).expect("a pattern")));
+    let tokens: TokenStream = source.tokens.iter().cloned().collect();
+    let mut text = tokens.to_string();
+    text.retain(|c| !c.is_whitespace());
+    PATTERNS.iter().find_map(|way| Some(way.find(&text)?.as_str().to_owned()))
+}
+
+#[test]
+fn the_guard_sees_other_ways_of_findings() {
+    let other = |code: &str| other_way(&Source::new(("src/x.rs".to_owned(), code.to_owned())));
+    for code in [
+        "fn f(findings: &mut Vec<Diagnostic>) {}",
+        "struct S<'f> { findings: &'f mut Vec<Diagnostic> }",
+        "fn f() -> Result<T, Diagnostic> {}",
+        "fn f() -> Result<(T, U), Vec<Diagnostic>> {}",
+        "fn f() -> Result<Applicable<'a>, Box<Diagnostic>> {}",
+        "type Refused = Box<Diagnostic>;",
+        "fn f() -> (T, Vec<Diagnostic>) {}",
+    ] {
+        assert!(other(code).is_some(), "{code}");
+    }
+    for code in [
+        "fn f(report: &mut Report) {}",
+        "fn f() -> Result<T, Refused> {}",
+        "fn f() -> Vec<Diagnostic> {}",
+        "fn f() -> Option<Diagnostic> {}",
+        "struct S { findings: Vec<Diagnostic> }",
+    ] {
+        assert_eq!(other(code), None, "{code}");
     }
 }
 
 #[test]
-fn the_list_of_apis_has_each_of_them() {
-    let text = fs::read_to_string(root().join("src/kube/route_api.rs")).expect("source is text");
-    let between = |start: &str, end: &str| {
-        let rest = text.split_once(start).map(|(_, rest)| rest);
-        rest.and_then(|rest| Some(rest.split_once(end)?.0)).expect("the file has it")
-    };
-    let lines = between("pub enum RouteApi {", "}").lines().map(str::trim);
-    let variants: Vec<&str> = lines
-        .filter(|line| !line.starts_with("//"))
-        .filter_map(|line| line.strip_suffix(','))
-        .collect();
-    let listed: Vec<&str> = between("const ALL", "];").split("Self::").skip(1).collect();
-    let listed: Vec<&str> =
-        listed.iter().map(|name| name.trim_end_matches([',', ' ', '\n'])).collect();
-    assert_eq!(listed, variants);
+fn the_lists_of_apis_and_of_kinds_have_each_of_them() {
+    for (file, name) in [("route_api.rs", "RouteApi"), ("gateway.rs", "RouteKind")] {
+        let text = fs::read_to_string(root().join("src/kube").join(file)).expect("source is text");
+        let between = |start: &str, end: &str| {
+            let rest = text.split_once(start).map(|(_, rest)| rest);
+            rest.and_then(|rest| Some(rest.split_once(end)?.0)).expect("the file has it")
+        };
+        let lines = between(&format!("enum {name} {{"), "}").lines().map(str::trim);
+        let variants: Vec<&str> = lines
+            .filter(|line| !line.starts_with("//"))
+            .filter_map(|line| line.strip_suffix(','))
+            .collect();
+        let listed: Vec<&str> = between("const ALL", "];").split("Self::").skip(1).collect();
+        let listed: Vec<&str> =
+            listed.iter().map(|name| name.trim_end_matches([',', ' ', '\n'])).collect();
+        assert_eq!(listed, variants);
+    }
 }

@@ -583,3 +583,42 @@ fn many_policies_of_all_workloads_are_tried_in_no_time() {
     // It took minutes, and takes less than a second.
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }
+
+#[test]
+fn settings_of_proxies_too_make_a_namespace_one_that_may_be_the_root_namespace() {
+    let object = |api_version: &str, kind: &str, spec: &Value| {
+        let metadata = json!({"name": "all", "namespace": "mesh-config"});
+        json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec})
+    };
+    let changed = [vec!["cart"]];
+    let is_warned_of = |objects: &[Value]| {
+        let stderr = render(&[baseline(), objects.to_vec()].concat(), &previews(&changed)).stderr;
+        stderr.contains("warning[root-namespace]: `mesh-config` has only policies")
+    };
+    let selected = json!({"matchLabels": {"app": "cart"}});
+    let kinds = [
+        ("extensions.istio.io/v1alpha1", "TrafficExtension", "selector"),
+        ("extensions.istio.io/v1alpha1", "WasmPlugin", "selector"),
+        ("networking.istio.io/v1alpha3", "EnvoyFilter", "workloadSelector"),
+        ("networking.istio.io/v1beta1", "ProxyConfig", "selector"),
+        ("networking.istio.io/v1", "Sidecar", "workloadSelector"),
+        ("security.istio.io/v1", "AuthorizationPolicy", "selector"),
+        ("security.istio.io/v1", "PeerAuthentication", "selector"),
+        ("security.istio.io/v1", "RequestAuthentication", "selector"),
+        ("telemetry.istio.io/v1", "Telemetry", "selector"),
+    ];
+    for (api_version, kind, selector) in kinds {
+        let for_all = object(api_version, kind, &json!({}));
+        assert!(is_warned_of(std::slice::from_ref(&for_all)), "{kind}");
+        let for_some = object(api_version, kind, &json!({selector: selected}));
+        assert!(!is_warned_of(&[for_some]), "{kind}");
+        let service = json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": "broker", "namespace": "mesh-config"}, "spec": {}
+        });
+        assert!(!is_warned_of(&[for_all, service]), "{kind} beside what it may be for");
+    }
+    let rule = json!({"host": "*.example.com", "trafficPolicy": {"tls": {"mode": "SIMPLE"}}});
+    let rule = object("networking.istio.io/v1", "DestinationRule", &rule);
+    assert!(!is_warned_of(&[rule]), "it applies to its host, not to a namespace");
+}

@@ -292,7 +292,7 @@ fn a_layer_above_gives_previews_its_prefix_with_all_that_they_name() {
 }
 
 #[test]
-fn references_that_kustomize_may_or_may_not_mend_are_refused_by_both_names() {
+fn references_that_kustomize_may_or_may_not_mend_are_refused_by_both_names_once_for_each_object() {
     let route = |kind: &str, spec: &str| {
         format!(
             "apiVersion: gateway.networking.k8s.io/v1\nkind: {kind}\nmetadata: {{name: r}}\nspec: {spec}\n"
@@ -300,6 +300,7 @@ fn references_that_kustomize_may_or_may_not_mend_are_refused_by_both_names() {
     };
     for object in [
         route("HTTPRoute", "{parentRefs: [{name: x}], rules: [{backendRefs: [{name: cart, port: 80}]}]}"),
+        route("HTTPRoute", "{parentRefs: [{group: '', kind: Service, name: cart}], rules: [{backendRefs: [{name: cart}]}]}"),
         route("GRPCRoute", "{parentRefs: [{group: '', kind: Service, name: cart}]}"),
         "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: r}\nspec: {hosts: [cart]}\n"
             .to_owned(),
@@ -315,6 +316,7 @@ fn references_that_kustomize_may_or_may_not_mend_are_refused_by_both_names() {
         let words = estate.build(".").failed();
         assert!(words.contains("error[renamed-reference]"), "{words}");
         assert!(words.contains("st-r names Service `cart`, which kustomize has renamed to `st-cart`"), "{words}");
+        assert_eq!(words.matches("names Service `cart`").count(), 1, "{words}");
         // The new name, written behind the prefix, is a name like any other.
         let mended = object.replace("cart", "st-cart").replace("name: r}", "name: st-r, namespace: base}");
         estate.write("apps/r.yaml", &mended);

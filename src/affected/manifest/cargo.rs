@@ -18,10 +18,10 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
     for (manifest, node) in &crates {
         let workspace = workspace_of(manifest.path, &crates);
         for (name, value) in tables(node).into_iter().flat_map(Node::entries) {
-            let words = format!("depends on crate `{}`,", name.text);
+            let verb = format!("depends on crate `{}`,", name.text);
             if let Some(path) = value.get("path") {
                 let file = format!("{}/Cargo.toml", path.text().unwrap_or_default());
-                claims.add_package(manifest, &words, &file, path.place);
+                claims.add_package(manifest, &verb, &file, path.place);
                 continue;
             }
             let Some((root, workspace)) = workspace else { continue };
@@ -31,7 +31,7 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
             let package = inherited.unwrap_or(value).text_at(&["package"]).unwrap_or(&name.text);
             let Some(path) = of_root.or_else(|| patched(workspace, package)) else { continue };
             if let Some(path) = join(folder_of(root.path), &format!("{path}/Cargo.toml")) {
-                claims.add_package(manifest, &words, &relative(manifest.path, &path), name.place);
+                claims.add_package(manifest, &verb, &relative(manifest.path, &path), name.place);
             }
         }
     }

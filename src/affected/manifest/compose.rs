@@ -56,10 +56,10 @@ fn read_build(
             By::File(dockerfile)
         }
     };
-    for (text, place) in additional(build) {
-        let is_folder = !text.contains(':');
-        if is_folder {
-            claims.add_by(by.clone(), manifest, "builds with", text, place);
+    let is_folder = |(text, _): &(&str, Place)| !text.contains(':');
+    for (folder, place) in additional(build).filter(is_folder) {
+        if let Some(claim) = claims.add(manifest, "builds with", folder, place) {
+            claim.by = by.clone();
         }
     }
 }

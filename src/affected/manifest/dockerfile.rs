@@ -66,7 +66,7 @@ impl Image<'_> {
             claims.read.extend(self.by.iter().map(|by| Claim {
                 by: by.clone(),
                 manifest: self.manifest.path.to_owned(),
-                words: "copies".to_owned(),
+                verb: "copies".to_owned(),
                 place: source.place,
                 path: path.clone(),
                 is_package: false,

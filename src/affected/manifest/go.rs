@@ -22,34 +22,34 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
             let path = join(folder_of(manifest.path), &format!("{folder}/go.mod"));
             files.iter().find(|(one, _)| Some(one.path) == path.as_deref())
         };
-        for line in lines.iter().filter(|line| line.verb == "use") {
-            let folder = line.words.first().copied().unwrap_or_default();
+        for line in lines.iter().filter(|line| line.directive == "use") {
+            let folder = line.arguments.first().copied().unwrap_or_default();
             claims.add_package(manifest, "uses", &format!("{folder}/go.mod"), line.place);
             if let Some((module, lines)) = module(folder) {
-                let named = lines.iter().find(|line| line.verb == "module");
-                let name = named.and_then(|line| line.words.first());
+                let named = lines.iter().find(|line| line.directive == "module");
+                let name = named.and_then(|line| line.arguments.first());
                 used.extend(name.map(|name| (*name, module.path)));
             }
         }
-        for line in lines.iter().filter(|line| line.verb == "replace") {
-            if let [name, .., folder] = line.words.as_slice() {
+        for line in lines.iter().filter(|line| line.directive == "replace") {
+            if let [name, .., folder] = line.arguments.as_slice() {
                 used.extend(module(folder).map(|(module, _)| (*name, module.path)));
             }
         }
     }
     for (manifest, lines) in &files {
         for line in lines {
-            match (line.verb, line.words.as_slice()) {
+            match (line.directive, line.arguments.as_slice()) {
                 ("replace", [name, .., target]) if target.starts_with('.') => {
-                    let words = format!("replaces module `{name}` by");
+                    let verb = format!("replaces module `{name}` by");
                     let file = format!("{target}/go.mod");
-                    claims.add_package(manifest, &words, &file, line.place);
+                    claims.add_package(manifest, &verb, &file, line.place);
                 }
                 ("require", [name, ..]) => {
                     if let Some(path) = used.get(name) {
-                        let words = format!("requires module `{name}`,");
+                        let verb = format!("requires module `{name}`,");
                         let path = relative(manifest.path, path);
-                        claims.add_package(manifest, &words, &path, line.place);
+                        claims.add_package(manifest, &verb, &path, line.place);
                     }
                 }
                 _ => {}
@@ -58,10 +58,10 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
     }
 }
 
-/// A line of a file: `verb words`, also of a block `verb ( ... )`.
+/// A line of a file: `directive arguments`, also of a block `directive ( ... )`.
 struct Line<'t> {
-    verb: &'t str,
-    words: Vec<&'t str>,
+    directive: &'t str,
+    arguments: Vec<&'t str>,
     place: Place,
 }
 
@@ -71,22 +71,23 @@ fn lines<'t>(manifest: &Manifest<'t>) -> Vec<Line<'t>> {
         let start = at;
         at += line.len();
         let code = line.split("//").next().unwrap_or_default();
-        let words = code.split_whitespace().filter(|word| *word != "=>");
-        let mut words: Vec<&str> = words.map(|word| word.trim_matches(['"', '`'])).collect();
-        if words == [")"] {
+        let arguments = code.split_whitespace().filter(|word| *word != "=>");
+        let mut arguments: Vec<&str> =
+            arguments.map(|word| word.trim_matches(['"', '`'])).collect();
+        if arguments == [")"] {
             block = None;
             continue;
         }
-        if words.len() == 2 && words[1] == "(" {
-            block = Some(words[0]);
+        if arguments.len() == 2 && arguments[1] == "(" {
+            block = Some(arguments[0]);
             continue;
         }
-        if words.is_empty() {
+        if arguments.is_empty() {
             continue;
         }
-        let verb = block.unwrap_or_else(|| words.remove(0));
+        let directive = block.unwrap_or_else(|| arguments.remove(0));
         let place = manifest.place(start, start + line.trim_end().len());
-        lines.push(Line { verb, words, place });
+        lines.push(Line { directive, arguments, place });
     }
     lines
 }

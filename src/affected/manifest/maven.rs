@@ -47,9 +47,9 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
                 } else {
                     "builds with"
                 };
-                let words = format!("{does} `{artifact}`,");
+                let verb = format!("{does} `{artifact}`,");
                 let path = relative(manifest.path, path);
-                claims.add_package(manifest, &words, &path, place(manifest, node));
+                claims.add_package(manifest, &verb, &path, place(manifest, node));
             }
         }
     }

@@ -59,9 +59,10 @@ pub(super) enum By {
 #[derive(Debug)]
 pub(super) struct Claim {
     pub(super) by: By,
-    /// The manifest, and a verb for the message, such as `copies`.
+    /// The manifest.
     pub(super) manifest: String,
-    pub(super) words: String,
+    /// The verb for the message, such as `copies`, and its object if that is more than the path.
+    pub(super) verb: String,
     pub(super) place: Place,
     /// A file, or a folder with all that is in it; empty for the root.
     pub(super) path: String,
@@ -81,46 +82,42 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// Adds a claim about a path, which is relative to the manifest's folder.
-    fn add(&mut self, manifest: &Manifest<'_>, words: &str, relative: &str, place: Place) {
-        let by = By::File(manifest.path.to_owned());
-        self.add_by(by, manifest, words, relative, place);
-    }
-
-    fn add_by(
+    /// Adds a claim about a path, which is relative to the manifest's folder, and returns it. The owners of the
+    /// manifest are built from the path, unless the caller says otherwise.
+    fn add(
         &mut self,
-        by: By,
         manifest: &Manifest<'_>,
-        words: &str,
+        verb: &str,
         relative: &str,
         place: Place,
-    ) {
+    ) -> Option<&mut Claim> {
         if relative.contains('$') {
             let text = format!("`{relative}`, whose variable");
-            return self.unread(manifest, &text, "the audit does not know", place);
+            self.unread(manifest, &text, "the audit does not know", place);
+            return None;
         }
         // A path outside of the repository is none of its files.
-        if let Some(path) = join(folder_of(manifest.path), relative) {
-            let (manifest, words) = (manifest.path.to_owned(), words.to_owned());
-            let (is_package, ignored) = (false, None);
-            self.read.push(Claim { by, manifest, words, place, path, is_package, ignored });
-        }
+        let path = join(folder_of(manifest.path), relative)?;
+        let (manifest, verb) = (manifest.path.to_owned(), verb.to_owned());
+        let (by, is_package, ignored) = (By::File(manifest.clone()), false, None);
+        self.read.push(Claim { by, manifest, verb, place, path, is_package, ignored });
+        self.read.last_mut()
     }
 
     /// Adds the claim that a tracked link leads to a path, which is relative to the link's folder.
     pub(super) fn add_link(&mut self, link: &str, target: &str, place: Place) {
         if let Some(path) = join(folder_of(link), target) {
-            let (manifest, words) = (link.to_owned(), "is a link to".to_owned());
+            let (manifest, verb) = (link.to_owned(), "is a link to".to_owned());
             let (by, is_package, ignored) = (By::File(manifest.clone()), false, None);
-            self.read.push(Claim { by, manifest, words, place, path, is_package, ignored });
+            self.read.push(Claim { by, manifest, verb, place, path, is_package, ignored });
         }
     }
 
     /// Adds a claim about a package, which is named by the path of its own manifest.
-    fn add_package(&mut self, manifest: &Manifest<'_>, words: &str, relative: &str, place: Place) {
-        let before = self.read.len();
-        self.add(manifest, words, relative, place);
-        self.read[before..].iter_mut().for_each(|claim| claim.is_package = true);
+    fn add_package(&mut self, manifest: &Manifest<'_>, verb: &str, relative: &str, place: Place) {
+        if let Some(claim) = self.add(manifest, verb, relative, place) {
+            claim.is_package = true;
+        }
     }
 
     /// Notes that a Dockerfile is built from a folder, for a service.

@@ -73,7 +73,7 @@ fn read_dependency(
     names: &BTreeMap<&str, &str>,
     claims: &mut Claims,
 ) {
-    let words = format!("depends on package `{name}`,");
+    let verb = format!("depends on package `{name}`,");
     let text = wanted.text().unwrap_or_default();
     let local = ["file:", "link:", "portal:"].iter().find_map(|kind| text.strip_prefix(kind));
     // `workspace:../ui` names a folder, `workspace:*` takes the name, `workspace:ui@*` another name.
@@ -82,13 +82,13 @@ fn read_dependency(
     let local = local.or(of_workspace.or(Some(text)).filter(is_folder));
     if let Some(folder) = local.filter(|folder| !folder.ends_with(".tgz")) {
         let file = format!("{folder}/package.json");
-        return claims.add_package(manifest, &words, &file, wanted.place);
+        return claims.add_package(manifest, &verb, &file, wanted.place);
     }
     let alias = of_workspace.and_then(|text| text.rsplit_once('@')).map(|(name, _)| name);
     let alias = alias.filter(|name| !name.is_empty());
     // A version is resolved from the workspace; a URL or an alias never is.
     let is_version = of_workspace.is_some() || !text.contains(':');
     if let Some(path) = names.get(alias.unwrap_or(name)).filter(|_| is_version) {
-        claims.add_package(manifest, &words, &relative(manifest.path, path), wanted.place);
+        claims.add_package(manifest, &verb, &relative(manifest.path, path), wanted.place);
     }
 }

@@ -23,18 +23,18 @@ pub(super) fn read(manifests: &Manifests<'_>, claims: &mut Claims) {
     for (manifest, node) in &projects {
         read_shared(manifest, node, &projects, claims);
         for (name, source) in tables(node).into_iter().flat_map(Node::entries) {
-            let words = format!("depends on project `{}`,", name.text);
+            let verb = format!("depends on project `{}`,", name.text);
             // A source may be a list, for several platforms.
             let listed = source.items().iter();
             for source in [source].into_iter().chain(listed) {
                 if let Some(path) = source.get("path") {
-                    add_path(manifests, manifest, &words, path, claims);
+                    add_path(manifests, manifest, &verb, path, claims);
                 }
                 if source.get("workspace").is_some_and(Node::is_true)
                     && let Some(path) = names.get(&normal(&name.text))
                 {
                     let path = relative(manifest.path, path);
-                    claims.add_package(manifest, &words, &path, name.place);
+                    claims.add_package(manifest, &verb, &path, name.place);
                 }
             }
         }
@@ -81,13 +81,8 @@ fn read_shared(
             named.map(|(member, _)| member.path.to_owned())
         };
         if let Some(path) = path.or_else(of_workspace) {
-            let words = format!("depends on project `{name}`,");
-            claims.add_package(
-                manifest,
-                &words,
-                &relative(manifest.path, &path),
-                requirement.place,
-            );
+            let verb = format!("depends on project `{name}`,");
+            claims.add_package(manifest, &verb, &relative(manifest.path, &path), requirement.place);
         }
     }
 }
@@ -110,7 +105,7 @@ fn name_of(node: &Node) -> Option<String> {
 fn add_path(
     manifests: &Manifests<'_>,
     manifest: &Manifest<'_>,
-    words: &str,
+    verb: &str,
     path: &Node,
     claims: &mut Claims,
 ) {
@@ -118,9 +113,9 @@ fn add_path(
     let file = format!("{text}/pyproject.toml");
     let found = super::join(super::folder_of(manifest.path), &file);
     if found.is_some_and(|file| manifests.has_file(&file)) {
-        claims.add_package(manifest, words, &file, path.place);
+        claims.add_package(manifest, verb, &file, path.place);
     } else {
-        claims.add(manifest, words, text, path.place);
+        claims.add(manifest, verb, text, path.place);
     }
 }
 

@@ -52,14 +52,18 @@ fn read_artifact(
             let plain = text.split(['*', '?', '[']).next().unwrap_or_default();
             let plain = if plain == text { text } else { folder_of(plain) };
             let below = format!("{context}/{plain}");
-            claims.add_by(by.clone(), manifest, "builds with", &below, path.place);
+            if let Some(claim) = claims.add(manifest, "builds with", &below, path.place) {
+                claim.by = by.clone();
+            }
         }
     }
     for required in artifact.get("requires").map(Node::items).unwrap_or_default() {
         let is_it = |one: &&&Node| one.text_at(&["image"]) == required.text_at(&["image"]);
         if let Some(other) = all.iter().find(is_it) {
             let folder = other.text_at(&["context"]).unwrap_or(".");
-            claims.add_by(by.clone(), manifest, "builds with", folder, required.place);
+            if let Some(claim) = claims.add(manifest, "builds with", folder, required.place) {
+                claim.by = by.clone();
+            }
         }
     }
 }

@@ -31,8 +31,8 @@ pub(super) fn run(
     voice: &Voice,
 ) -> ExitCode {
     match write(folder, namespace, name) {
-        Ok(words) => {
-            voice.tell(&words);
+        Ok(message) => {
+            voice.tell(&message);
             ExitCode::SUCCESS
         }
         Err(refused) => {
@@ -78,7 +78,7 @@ fn write(folder: &Path, namespace: Option<&str>, name: Option<&str>) -> Result<S
     let gate = folder.join("previews/gate/kustomization.yaml");
     in_place::create(folder, &[(previews.clone(), &text), (gate.clone(), GATE)])?;
     let wrote = |path: &Path| format!("wrote {}\n", path.display());
-    Ok(wrote(&previews) + &wrote(&gate) + &words(&baseline, &survey))
+    Ok(wrote(&previews) + &wrote(&gate) + &message(&baseline, &survey))
 }
 
 fn baseline(survey: &Survey, folder: &Path, wanted: Option<&str>) -> Result<Baseline, Refused> {
@@ -102,10 +102,10 @@ fn baseline(survey: &Survey, folder: &Path, wanted: Option<&str>) -> Result<Base
     Ok(Baseline { path: below_root(one)?, fault: None, beside, namespace })
 }
 
-/// The message: which folder was chosen as the baseline, and which others were possible.
-fn words(baseline: &Baseline, survey: &Survey) -> String {
+/// Which folder was chosen as the baseline, and which others were possible.
+fn message(baseline: &Baseline, survey: &Survey) -> String {
     let Baseline { namespace, path, fault, beside } = baseline;
-    let mut words = match fault {
+    let mut message = match fault {
         None => format!("the baseline is namespace {namespace}, with the manifests in ./{path}\n"),
         Some(why) => format!(
             "the baseline is namespace {namespace}, and spec.baseline.path is yours to fill in: {why}\n"
@@ -114,20 +114,20 @@ fn words(baseline: &Baseline, survey: &Survey) -> String {
     if !beside.is_empty() {
         let beside = some_of(beside.iter().map(|path| format!("./{path}")));
         let _ = writeln!(
-            words,
+            message,
             "the same Services are in {beside} too: spec.baseline.path says which are meant"
         );
     }
     let others = survey.beside(namespace);
     if !others.is_empty() {
         let _ = writeln!(
-            words,
+            message,
             "there is also {}: for another one, write it and its path into the file, or remove both files and \
              begin again with --namespace",
             some_of(others)
         );
     }
-    words
+    message
 }
 
 /// Quotes a name where YAML needs it: plain `007` and `on` are not strings.

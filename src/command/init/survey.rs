@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Origin, Report, Sources};
 use crate::kube::kinds::is_cluster_scoped;
-use crate::kube::{Object, gateway};
+use crate::kube::{Object, RouteApi};
 use crate::limits::InputLimits;
 use crate::read::{built_upon, open_baseline, parse_baseline, source_root};
 use crate::validate::{is_dns_label, is_dns_subdomain};
@@ -58,9 +58,12 @@ impl Survey {
     }
 
     fn add(&mut self, object: &Object, folder: Option<PathBuf>) {
-        if object.is(gateway::GROUP, "Gateway") && self.gateway.is_none() {
-            self.gateway = wildcard(object);
-        }
+        let listener = match RouteApi::of_gateway(object) {
+            Some(RouteApi::GatewayApi) => wildcard(object),
+            // An entry cannot name one of its servers.
+            Some(RouteApi::Istio) | None => None,
+        };
+        self.gateway = self.gateway.take().or(listener);
         let namespace = match object.is("", "Namespace") {
             true => object.id.name.to_string(),
             // A cluster-scoped object belongs to no namespace more than to another.

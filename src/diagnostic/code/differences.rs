@@ -138,7 +138,9 @@ codes! {
     MORE_ACCESS = "more-access", Warning, "a preview gives a copy more access than the original has",
         "Whoever can write previews.yaml decides what patches do. Without a warning they may change images and\n\
          replicas within the limits, commands, variables, resources, probes, empty volumes, ConfigMaps, ports, and\n\
-         labels and annotations that nothing in a cluster acts on; and they may remove permissions of a pod. The\n\
+         labels and annotations of the team: with no domain, with that of a host of the input, or among known notes\n\
+         such as `app.kubernetes.io/` and `prometheus.io/`; and they may remove permissions of a pod. A monitor may\n\
+         drop series and lower limits, but honour or rewrite no labels, by which series of others are known. The\n\
          finding names every other difference: what a patch adds or changes, restrictions that it removes, and\n\
          values that an injector replaces by a secret (`vault:...`), in `env` of a preview too. It names a label if\n\
          any object of the input selects pods by it, except objects of kinds that protect nothing, such as Services\n\

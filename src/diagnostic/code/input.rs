@@ -72,8 +72,11 @@ codes! {
          or templates of namespaces that never make the same one.";
     WIDE_PREFIX = "wide-prefix", Warning, "another namespace begins with spec.prefix",
         "Every preview's name begins with spec.prefix, and no other namespace of the cluster may: a preview\n\
-         could take its name, and policies that trust the prefix trust it too. Choose a prefix that nobody\n\
-         else uses, such as `pr-`.";
+         could take its name, and policies that trust the prefix trust it too. Whoever adds a preview chooses\n\
+         its name, and gets what is meant for a namespace of that name: by a binding, or by a list or pattern\n\
+         in a store (`namespaceRegexes`), a policy or an annotation by which a Secret is copied\n\
+         (`replicate-to`). A pattern for all previews, such as `^pr-`, is not named. Choose a prefix that\n\
+         nobody else uses, such as `pr-`.";
     BAD_IMAGE = "bad-image", Error, "an image is not allowed",
         "Names of images follow the grammar that container runtimes share. `spec.limits.registries` lists\n\
          the registries, or folders in them, that images may come from: `ghcr.io/shop` admits\n\

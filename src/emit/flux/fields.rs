@@ -1,4 +1,4 @@
-//! What a Flux Kustomization has of its own preview, besides names: fields whose texts are values, so that those of a
+//! Fields of a Flux Kustomization that differ between previews. Their texts are values, so that the Kustomizations of a
 //! thousand previews are made from one template.
 
 use std::borrow::Cow;
@@ -32,23 +32,8 @@ pub(in crate::emit) enum Field<'a> {
     Shard(String),
 }
 
-impl<'a> Field<'a> {
-    /// What tells it from all other fields but its texts. A name of the user's follows a word of ours, so that no two
-    /// lists of fields have the same keys.
-    pub(in crate::emit) fn key(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        let (word, name) = match self {
-            Self::NameSuffix(_) => ("name suffix", None),
-            Self::WithoutSecrets => ("without Secrets", None),
-            Self::Repository(_) => ("repository", None),
-            Self::OfEvents(name, _) => ("of events", Some(*name)),
-            Self::Workload(_) => ("workload", None),
-            Self::Expires(_) => ("expires", None),
-            Self::Shard(_) => ("shard", None),
-        };
-        std::iter::once(word).chain(name)
-    }
-
-    /// Its texts, in a fixed order.
+impl Field<'_> {
+    /// The texts, in a fixed order.
     pub(in crate::emit) fn texts(&mut self) -> SmallVec<[&mut String; 4]> {
         match self {
             Self::NameSuffix(text)

@@ -17,11 +17,11 @@ use crate::kube::flux::{
 };
 use crate::kube::marks::{self, EXPIRES, GATE, REPOSITORY, SUITE};
 use crate::kube::{Object, ObjectMeta};
-use crate::plan::naming::share;
+use crate::plan::naming::shard;
 use crate::plan::routing::istio::HostRules;
 use crate::plan::{Environment, Plan};
 use crate::spec::{Delivery, Suite};
-use crate::yaml::{Node, placeholder};
+use crate::yaml::Node;
 
 /// Hash of the content of each suite, by its name.
 pub(crate) type Suites = BTreeMap<String, String>;
@@ -96,15 +96,6 @@ impl<'a> Flux<'a> {
         flux
     }
 
-    /// Whether objects can be made with [placeholders](placeholder). Only the path of a tree is text that is not
-    /// checked as input.
-    pub(super) fn takes_placeholders(&self) -> bool {
-        match self.shape {
-            OutputShape::Stream => true,
-            OutputShape::Tree { path, .. } => !path.contains(placeholder::FRAME),
-        }
-    }
-
     /// Whether each preview is an artifact of its own.
     fn has_artifacts(&self) -> bool {
         matches!(self.shape, OutputShape::Tree { artifacts_each: true, .. })
@@ -151,7 +142,7 @@ impl<'a> Flux<'a> {
     /// The shard of a preview, which names its kustomize-controller, if there are several.
     fn shard(&self, env: &Environment<'_>) -> Option<String> {
         let shards = self.plan.config.previews.spec.flux.shards;
-        (shards > 0).then(|| format!("previews-{}", share(env.name, shards)))
+        (shards > 0).then(|| format!("previews-{}", shard(env.name, shards)))
     }
 
     /// A Kustomization of a preview.

@@ -1,10 +1,9 @@
 //! Parts of entry clones that are the same in all APIs: they replace original hosts by preview hosts, and set the key.
 
-use crate::kube::meta::{drop_header_changes, request_changes, response_changes, without};
-use crate::kube::{Object, marks};
+use crate::kube::{Object, RouteApi, marks};
 use crate::plan::Plan;
 use crate::plan::routing::entries::{CloneRule, CorsOrigin, RedirectTarget};
-use crate::yaml::{Data, Node};
+use crate::yaml::Node;
 
 /// The baggage member with a preview's key; `None` if baggage is not used.
 pub(super) fn member(plan: &Plan<'_>, preview: &str) -> Option<String> {
@@ -18,40 +17,32 @@ pub(super) fn key_header<'p>(plan: &'p Plan<'_>) -> &'p str {
 
 /// Removes changes of the key's headers from a rule and its backends. The clone sets the key in the rule, and changes
 /// of backends are applied after those of their rule.
-pub(super) fn drop_key_changes(rule: &mut Node, backends: &str, key: &str, member: Option<&str>) {
+pub(super) fn drop_key_changes(api: RouteApi, rule: &mut Node, key: &str, member: Option<&str>) {
     const ALL: [&str; 3] = ["set", "add", "remove"];
-    drop_header_changes(rule, &ALL, key);
-    for backend in rule.get_mut(backends).map(Node::items_mut).unwrap_or_default() {
-        drop_header_changes(backend, &ALL, key);
+    api.drop_header_changes(rule, &ALL, key);
+    for backend in api.form().backends(rule) {
+        api.drop_header_changes(backend, &ALL, key);
         if let Some(member) = member {
-            drop_header_changes(backend, &["remove"], "baggage");
-            for change in request_changes(backend) {
-                add_to_baggage(change, &["set"], member);
+            api.drop_header_changes(backend, &["remove"], "baggage");
+            for change in api.form().request_changes(backend) {
+                add_to_baggage(api, change, &["set"], member);
             }
         }
     }
 }
 
-/// The value of a header in a list of a header modifier.
-fn value_of<'n>(modifier: &'n mut Node, list: &str, header: &str) -> Option<&'n mut Node> {
-    let is_same = |name: Option<&str>| name.is_some_and(|name| name.eq_ignore_ascii_case(header));
-    match &mut modifier.get_mut(list)?.data {
-        Data::List(items) => {
-            let item = items.iter_mut().find(|item| is_same(item.text_at(&["name"])))?;
-            item.get_mut("value")
-        }
-        Data::Map(entries) => {
-            let pair = entries.iter_mut().find(|(name, _)| is_same(Some(&name.text)))?;
-            Some(&mut pair.1)
-        }
-        Data::Scalar { .. } => None,
-    }
-}
-
 /// Adds a member to the baggage header in the first of these lists that has it. Returns whether one has.
-pub(super) fn add_to_baggage(modifier: &mut Node, lists: &[&str], member: &str) -> bool {
+pub(super) fn add_to_baggage(
+    api: RouteApi,
+    change: &mut Node,
+    lists: &[&str],
+    member: &str,
+) -> bool {
+    let is_baggage = |name: &str| name.eq_ignore_ascii_case("baggage");
     lists.iter().any(|list| {
-        let Some(baggage) = value_of(modifier, list, "baggage") else {
+        let list = change.get_mut(list).into_iter();
+        let Some(baggage) = list.flat_map(|list| api.form().values(list, &is_baggage)).next()
+        else {
             return false;
         };
         let both = format!("{},{member}", baggage.text().unwrap_or_default());
@@ -60,7 +51,8 @@ pub(super) fn add_to_baggage(modifier: &mut Node, lists: &[&str], member: &str) 
     })
 }
 
-/// Changes a redirect to lead to a preview's host, with the scheme and port of the entry's listener.
+/// Changes a redirect to lead to a preview's host, with the scheme and port of the entry's listener. The fields for
+/// these two are the same in all APIs.
 pub(super) fn rewrite_redirect(
     redirect: &mut Node,
     host_field: &str,
@@ -73,9 +65,7 @@ pub(super) fn rewrite_redirect(
     if redirect.get("scheme").is_some() {
         redirect.set("scheme", Node::string(to.scheme));
     }
-    for field in ["port", "derivePort"] {
-        redirect.remove(field);
-    }
+    redirect.remove("port");
     if let Some(port) = to.port {
         redirect.set("port", Node::integer(i64::from(port)));
     }
@@ -96,8 +86,8 @@ pub(super) fn cors_origins(
 
 /// Changes URLs in the response headers of a rule and its backends to lead to a preview's host.
 pub(super) fn rewrite_response_urls(
+    api: RouteApi,
     rule: &mut Node,
-    backends: &str,
     planned: &CloneRule<'_>,
     preview: &str,
 ) {
@@ -110,26 +100,21 @@ pub(super) fn rewrite_response_urls(
         }
     };
     let each = |node: &mut Node| {
-        for change in response_changes(node) {
+        for change in api.form().response_changes(node) {
             for list in ["set", "add"] {
-                match change.get_mut(list).map(|list| &mut list.data) {
-                    Some(Data::List(items)) => {
-                        items.iter_mut().filter_map(|one| one.get_mut("value")).for_each(rewrite);
-                    }
-                    Some(Data::Map(entries)) => entries.iter_mut().for_each(|(_, it)| rewrite(it)),
-                    Some(Data::Scalar { .. }) | None => {}
-                }
+                let list = change.get_mut(list).into_iter();
+                list.flat_map(|list| api.form().values(list, &|_| true)).for_each(rewrite);
             }
         }
     };
     each(rule);
-    rule.get_mut(backends).map(Node::items_mut).unwrap_or_default().iter_mut().for_each(each);
+    api.form().backends(rule).iter_mut().for_each(each);
 }
 
-/// Makes a header modifier remove the key that a client sends.
-pub(super) fn remove_key(plan: &Plan<'_>, change: &mut Node) {
+/// Makes a change of request headers remove the key that a client sends.
+pub(super) fn remove_key(plan: &Plan<'_>, api: RouteApi, change: &mut Node) {
     for header in key_headers(plan) {
-        without(change, "remove", header);
+        api.drop_header(change, "remove", header);
         match change.get_mut("remove") {
             Some(list) => list.push(Node::string(header)),
             None => change.set("remove", Node::list([Node::string(header)])),

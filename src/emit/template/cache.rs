@@ -9,10 +9,10 @@ use std::sync::OnceLock;
 
 use smallvec::SmallVec;
 
-use super::host_rules;
 use super::stencil::{Draft, Stencil};
 use super::values::{HoleValues, PreviewValues, names_of};
-use crate::emit::flux::{Field, Flux, PreviewKustomization};
+use super::{host_rules, keys};
+use crate::emit::flux::{Field, Flux, OutputShape, PreviewKustomization};
 use crate::emit::routing::{self, Grant, PreviewRoute, istio};
 use crate::emit::{copy, environment, policies, quota};
 use crate::kube::{Id, Object, marks};
@@ -65,7 +65,7 @@ pub(in crate::emit) struct Parts<'p> {
     pub(in crate::emit) plan: &'p Plan<'p>,
     /// Makes Flux Kustomizations.
     pub(in crate::emit) flux: Flux<'p>,
-    /// Whether stencils can be used. They cannot if an argument contains a placeholder; input never does.
+    /// Whether stencils can be used. They cannot if the path of a tree contains a placeholder; input never does.
     uses_stencils: bool,
     namespaces: [Cache; 2],
     config_maps: Cache,
@@ -97,9 +97,12 @@ fn caches(count: usize) -> Vec<Cache> {
 }
 
 impl<'p> Parts<'p> {
-    pub(in crate::emit) fn new(plan: &'p Plan<'p>, flux: Flux<'p>) -> Self {
+    pub(in crate::emit) fn new(plan: &'p Plan<'p>, shape: OutputShape<'p>) -> Self {
         let objects = plan.catalog.objects().map(|object| object.number + 1).max().unwrap_or(0);
-        let uses_stencils = flux.takes_placeholders();
+        let uses_stencils = match shape {
+            OutputShape::Stream => true,
+            OutputShape::Tree { path, .. } => !path.contains(placeholder::FRAME),
+        };
         let routes = PreviewRoute::all(plan).into_iter().map(|route| (route, Cache::default()));
         let routes: Vec<(PreviewRoute<'_>, Cache)> = routes.collect();
         let mut routes_of = vec![Vec::new(); plan.environments.len()];
@@ -110,7 +113,7 @@ impl<'p> Parts<'p> {
         }
         Self {
             plan,
-            flux,
+            flux: Flux::new(plan, shape),
             uses_stencils,
             namespaces: Default::default(),
             config_maps: Cache::default(),
@@ -132,9 +135,9 @@ impl<'p> Parts<'p> {
     }
 
     /// Returns the maker of the preview with this index.
-    pub(in crate::emit) fn of(&self, index: usize, values: PreviewValues) -> Maker<'_, 'p> {
+    pub(in crate::emit) fn of(&self, index: usize, values: PreviewValues) -> PartMaker<'_, 'p> {
         let env = &self.plan.environments[index];
-        Maker {
+        PartMaker {
             parts: self,
             env,
             index,
@@ -223,7 +226,7 @@ impl Texts {
 
 /// Makes the parts of one preview.
 #[derive(Debug)]
-pub(in crate::emit) struct Maker<'m, 'p> {
+pub(in crate::emit) struct PartMaker<'m, 'p> {
     parts: &'m Parts<'p>,
     env: &'p Environment<'p>,
     index: usize,
@@ -235,7 +238,7 @@ pub(in crate::emit) struct Maker<'m, 'p> {
     values: RefCell<PreviewValues>,
 }
 
-impl<'m, 'p: 'm> Maker<'m, 'p> {
+impl<'m, 'p: 'm> PartMaker<'m, 'p> {
     /// The indices of the preview's routes.
     pub(in crate::emit) fn routes(&self) -> &'m [usize] {
         &self.parts.routes_of[self.index]
@@ -328,7 +331,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 key.push(self.env.first);
                 for mut field in self.parts.flux.fields(*part, self.index) {
                     field.texts().into_iter().for_each(|text| values.add_string(text));
-                    key.extend(field.key());
+                    key.extend(keys::of_field(&field));
                 }
             }
             Part::Copy(copied) => {
@@ -340,7 +343,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                     key.extend(changes.cache_key());
                 }
                 let accounts = || self.accounts(copied.home);
-                key.extend(copy::depends_on(self.env, accounts, copied));
+                key.extend(keys::of_copy(self.env, accounts, copied));
                 let for_callers = self.parts.plan.policies.for_callers(self.env, copied.original);
                 key.extend(for_callers.map(|_| "for callers"));
             }
@@ -353,7 +356,7 @@ impl<'m, 'p: 'm> Maker<'m, 'p> {
                 Grant::OfCopies { of, from } => ["copies", of, from],
                 Grant::OfBaseline { of, from } => ["baseline", of, from],
             })),
-            // In its cache, of one Service or one route, only names differ.
+            // These caches belong to one Service or route, so names are all that differs.
             Part::Alias(Alias::Service(_)) | Part::Route(_) => {}
         }
         key

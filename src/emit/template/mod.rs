@@ -9,6 +9,7 @@
 //!
 //! - `cache.rs` lists the [parts](Part) of a preview, makes each in the ordinary way or with placeholders, and keeps
 //!   the stencils by everything that previews may differ in besides values.
+//! - `keys.rs` has the keys of copies and of fields of Kustomizations.
 //! - `stencil.rs` cuts texts, and defines drafts.
 //! - `values.rs` holds the values for holes.
 //! - `host_rules.rs` does the same for the rules of many previews in one VirtualService.
@@ -21,10 +22,11 @@
 
 mod cache;
 mod host_rules;
+mod keys;
 mod stencil;
 mod values;
 
-pub(super) use cache::{Maker, Part, Parts};
+pub(super) use cache::{Part, PartMaker, Parts};
 pub(crate) use stencil::Draft;
 pub(super) use values::names_of;
 pub(crate) use values::{HoleValues, PreviewValues};

@@ -6,7 +6,9 @@
 
 use super::admission::{is_raw, refusal};
 use super::gateways::{BoundGateway, Listener, is_secure, port_number};
-use super::{Destination, Ignored, Reader, Redirect, Visibility};
+use super::regexes::Regexes;
+use super::{Destination, Ignored, Reader, Redirect, Visibility, covers};
+use crate::kube::gateway::RouteKind;
 use crate::kube::{Object, gateway, istio};
 use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
@@ -78,6 +80,14 @@ impl Reader for GatewayApi {
 
     fn origins<'a>(&self, rule: &'a Node) -> Option<&'a Node> {
         filters(rule).iter().find_map(|filter| filter.at(&["cors", "allowOrigins"]))
+    }
+
+    fn exact_origin<'a>(&self, item: &'a Node) -> Option<&'a str> {
+        item.text().filter(|text| !text.contains('*'))
+    }
+
+    fn allows_origin(&self, item: &Node, origin: &str, _: &Regexes) -> bool {
+        item.text().is_some_and(|pattern| covers(pattern, origin))
     }
 
     fn tells_hosts_apart(&self, rule: &Node) -> bool {
@@ -242,7 +252,10 @@ pub(crate) fn dropped(route: &Object) -> Option<Ignored<'_>> {
         "URLRewrite",
         "CORS",
     ];
-    let of_rules = if is_grpc(route) { &OF_RULES[..3] } else { &OF_RULES[..] };
+    let of_rules = match RouteKind::of(route) {
+        RouteKind::Http => &OF_RULES[..],
+        RouteKind::Grpc => &OF_RULES[..3],
+    };
     let of_rule = |rule| {
         let mut chosen = backends(rule).iter().filter(|backend| weight_of(backend) != 0);
         let of_backend = |one| bad_filter(one, &OF_RULES[..2]).or_else(|| bad_backend(one));
@@ -254,12 +267,12 @@ pub(crate) fn dropped(route: &Object) -> Option<Ignored<'_>> {
 
 /// The objects that must exist in the cluster, or Istio drops the route: the targets of a GRPCRoute's mirrors.
 pub(crate) fn required(route: &Object) -> impl Iterator<Item = &Node> {
-    let filters = rules(route).iter().filter(|_| is_grpc(route)).flat_map(filters);
+    let rules = match RouteKind::of(route) {
+        RouteKind::Http => &[],
+        RouteKind::Grpc => rules(route),
+    };
+    let filters = rules.iter().flat_map(filters);
     filters.filter_map(|filter| filter.at(&["requestMirror", "backendRef"]))
-}
-
-fn is_grpc(route: &Object) -> bool {
-    route.id.kind == "GRPCRoute"
 }
 
 /// The first filter that Istio does not have or cannot write.

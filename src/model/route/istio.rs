@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use super::gateways::{BoundGateway, GatewayId, Listener, is_secure, port_number};
-use super::{Destination, Ignored, Reader, Redirect, Visibility};
+use super::regexes::Regexes;
+use super::{Destination, Ignored, Reader, Redirect, Visibility, covers};
 use crate::kube::{Object, marks};
 use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
@@ -85,6 +86,18 @@ impl Reader for Istio {
     fn origins<'a>(&self, rule: &'a Node) -> Option<&'a Node> {
         let policy = rule.get("corsPolicy")?;
         policy.get("allowOrigins").or(policy.get("allowOrigin"))
+    }
+
+    fn exact_origin<'a>(&self, item: &'a Node) -> Option<&'a str> {
+        // In the old form an item is a text.
+        item.text().filter(|text| !text.contains('*')).or(item.text_at(&["exact"]))
+    }
+
+    fn allows_origin(&self, item: &Node, origin: &str, regexes: &Regexes) -> bool {
+        match item.text() {
+            Some(pattern) => covers(pattern, origin),
+            None => text_match(item, origin, regexes).unwrap_or(false),
+        }
     }
 
     fn tells_hosts_apart(&self, rule: &Node) -> bool {
@@ -292,7 +305,7 @@ pub(crate) fn are_rivals(a: &Object, b: &Object) -> bool {
 
 /// Whether a match of Istio (`exact`, `prefix` or `regex`) matches a text; `None` if its regular expression cannot be
 /// parsed. The expression has to match the whole text, and `*` alone matches any.
-pub(crate) fn text_match(wanted: &Node, text: &str) -> Option<bool> {
+pub(crate) fn text_match(wanted: &Node, text: &str, regexes: &Regexes) -> Option<bool> {
     if let Some(exact) = wanted.text_at(&["exact"]) {
         return Some(exact == text);
     }
@@ -301,11 +314,7 @@ pub(crate) fn text_match(wanted: &Node, text: &str) -> Option<bool> {
     }
     match wanted.text_at(&["regex"]) {
         None | Some("*") => Some(true),
-        Some(regex) => {
-            // Like RE2: character classes are those of ASCII.
-            let mut regex = regex::bytes::RegexBuilder::new(&format!("^(?:{regex})$"));
-            Some(regex.unicode(false).build().ok()?.is_match(text.as_bytes()))
-        }
+        Some(regex) => regexes.match_text(regex, text),
     }
 }
 

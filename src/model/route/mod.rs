@@ -7,11 +7,13 @@ pub(crate) mod admission;
 pub(crate) mod gateway_api;
 pub(crate) mod gateways;
 pub(crate) mod istio;
+pub(crate) mod regexes;
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use self::gateways::{BoundGateway, Listener};
+use self::regexes::Regexes;
 use crate::kube::{Object, RouteApi};
 use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
@@ -122,6 +124,12 @@ pub(crate) trait Reader: Sync {
     /// The origins that the CORS policy of a rule allows.
     fn origins<'a>(&self, rule: &'a Node) -> Option<&'a Node>;
 
+    /// The only origin that an item of these allows; `None` if it is a pattern.
+    fn exact_origin<'a>(&self, item: &'a Node) -> Option<&'a str>;
+
+    /// Whether an item of these allows an origin.
+    fn allows_origin(&self, item: &Node, origin: &str, regexes: &Regexes) -> bool;
+
     /// Whether the host of a request decides if a rule matches.
     fn tells_hosts_apart(&self, rule: &Node) -> bool;
 
@@ -217,10 +225,41 @@ pub(crate) fn response_headers(api: RouteApi, rule: &Node) -> Vec<(&str, &Node)>
     let changes = reader(api).response_changes(rule).into_iter();
     let lists =
         changes.flat_map(|change| ["set", "add"].into_iter().filter_map(|it| change.get(it)));
-    let headers = lists.flat_map(|list| {
-        let items = list.items().iter();
-        let named = items.filter_map(|one| Some((one.text_at(&["name"])?, one.get("value")?)));
-        named.chain(list.entries().iter().map(|(name, value)| (name.text.as_str(), value)))
-    });
-    headers.collect()
+    let headers = lists.flat_map(|list| api.form().headers(list));
+    headers.filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// Whether a text with stars covers an origin.
+fn covers(pattern: &str, origin: &str) -> bool {
+    let (mut parts, mut rest) = (pattern.split('*'), origin);
+    let first = parts.next().unwrap_or_default();
+    let Some(behind) = rest.strip_prefix(first) else {
+        return false;
+    };
+    rest = behind;
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else {
+        return rest.is_empty();
+    };
+    for part in middle {
+        let Some(at) = rest.find(part) else {
+            return false;
+        };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_of_an_origin_stand_for_anything() {
+        assert!(covers("https://*.x.com", "https://a.b.x.com"));
+        assert!(covers("*://*.x.*", "https://a.x.org"));
+        assert!(!covers("https://*.x.com", "https://x.com"));
+        assert!(!covers("https://a.*", "http://a.x"));
+        assert!(!covers("https://a", "https://a.x"));
+    }
 }

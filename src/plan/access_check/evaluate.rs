@@ -118,7 +118,7 @@ impl PatternSize {
 }
 
 impl<'p> FieldMatch<'p> {
-    /// Those of some fields that a node has.
+    /// The patterns of these fields that a node has.
     fn all(node: Option<&'p Node>, fields: &[Field]) -> Vec<Self> {
         let Some(node) = node else { return Vec::new() };
         let matches = fields.iter().map(|&(field, not, key)| {
@@ -394,7 +394,7 @@ fn clauses_of<'p>(
 pub(super) struct CallerRules<'p> {
     denies: Vec<(usize, &'p Object)>,
     allows: Vec<(usize, &'p Object)>,
-    /// As in [`Clauses`].
+    /// The first policy with the action ALLOW, as in [`Clauses`].
     first_allow: Option<&'p Object>,
 }
 
@@ -415,7 +415,7 @@ impl<'p> CallerRules<'p> {
         self.first_allow.is_none()
     }
 
-    /// The requirements that only one of two callers is denied or allowed by. A call that fulfils none of them is
+    /// Requirements by which only one of the two callers is denied or allowed. A call that fulfils none of them is
     /// treated alike for both, if both or none [allow by default](Self::allows_by_default).
     pub(super) fn differences(&self, other: &Self) -> BTreeSet<usize> {
         let numbers = |rules: &[(usize, &Object)]| -> BTreeSet<usize> {

@@ -47,7 +47,7 @@ const TRUST: &str = "cluster.local";
 const SUITE: &str = "suite";
 
 /// This many comparisons of a pattern with a value count as one pair.
-const OF_PAIR: usize = 64;
+const OF_PAIR: usize = 16;
 
 /// Reports access that previews change.
 pub(super) fn check(plan: &Plan<'_>, limits: &OutputLimits, report: &mut Report) {

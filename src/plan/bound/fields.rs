@@ -6,11 +6,11 @@ use crate::yaml::Node;
 /// A field with such an identity.
 #[derive(Debug)]
 pub(in crate::plan) struct Field {
-    /// Its name in messages.
+    /// The name of the field in messages.
     pub(in crate::plan) key: &'static str,
     /// The object or part that has it, for the guide.
     pub(in crate::plan) on: &'static str,
-    /// What it means, for messages.
+    /// The meaning of the field, for messages.
     pub(in crate::plan) says: &'static str,
     pub(super) help: &'static str,
     /// The values that an object has there.

@@ -71,7 +71,7 @@ fn of<'n>(catalog: &'n Catalog<'_>, home: &str, body: &'n Node) -> Vec<Bound<'n>
 enum Named<'a> {
     /// An object of the input.
     Found(&'a Object),
-    /// The name of one that the input lacks; empty for any of the kind.
+    /// The name of an object that the input lacks; empty for any object of the kind.
     Missing(String),
 }
 

@@ -51,7 +51,7 @@ fn lists_all(plan: &Plan<'_>, home: &str, names: &[Node]) -> bool {
     plan.environments.iter().filter_map(|env| env.find_room(home)).all(is_listed)
 }
 
-/// Whether a pattern begins like the namespaces of previews, or with `.*`. To evaluate it would take a crate.
+/// Whether a pattern begins like the namespaces of previews, or with `.*`. Regular expressions are not evaluated.
 fn may_match(plan: &Plan<'_>, pattern: &str) -> bool {
     let pattern = pattern.trim_start_matches('^');
     pattern.starts_with(plan.config.previews.spec.prefix.as_str()) || pattern.starts_with(".*")

@@ -159,7 +159,7 @@ fn bypasses(plan: &Plan<'_>, bypass: &Bypass<'_>, service: ServiceName<'_>) -> O
 fn named_services<'a>(plan: &Plan<'a>, object: &Object) -> BTreeSet<ServiceName<'a>> {
     let (catalog, mut services) = (plan.catalog, BTreeSet::new());
     let home = object.id.namespace.as_str();
-    let mut take = |word: hosts::Word<'_>, _| {
+    let mut take = |word: hosts::PossibleHost<'_>, _| {
         let mut labels = word.text.split('.');
         let (name, namespace) = (labels.next().unwrap_or_default(), labels.next());
         let name = catalog.home.service(name, namespace.unwrap_or(home));

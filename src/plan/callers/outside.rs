@@ -24,7 +24,7 @@ pub(super) struct Outside<'c, 'a> {
 /// Words of findings about such pods.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Phrases {
-    /// What is true of them.
+    /// The predicate of the message, such as `have no sidecar`.
     pub(super) what: &'static str,
     pub(super) remedy: &'static str,
 }

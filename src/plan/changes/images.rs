@@ -118,21 +118,16 @@ fn plan_images<'a>(
     let by_container = ordered(containers.map(|one| (one.name.as_str(), one.image.as_str())));
     for workload in &target.workloads {
         let image = by_workload.get(workload.name()).copied().unwrap_or(&change.image);
-        let images = images_of(workload, change, image, &by_container).map_err(|main| {
-            let field = if change.image.is_empty() { "env" } else { "image" };
-            let message = format!("`{}` has {main} that could be meant", change.name);
-            let they_are = listing(&target.workloads);
-            let mut help = format!("say `containers: [{{name, image}}]`; they are: {they_are}");
-            if let Some(why) = unhelpful_annotation(workload) {
-                help.push_str(&format!("; {why}"));
-            }
-            ambiguous(config, target, field, message, help)
-        })?;
-        if let Some(main) = images.main.filter(|_| !image.is_empty()) {
-            let main = workload.containers.iter().find(|container| container.name == main);
-            repositories.extend(main.map(|container| container.repository));
+        let main = main_of(workload, image, &by_container);
+        let is_unclear =
+            !image.is_empty() && main.first.is_none() || !change.env.is_empty() && !main.is_certain;
+        if is_unclear {
+            return Err(unclear_main(config, target, workload, &main).into());
         }
-        all.push(images);
+        if let Some(main) = main.first.filter(|_| !image.is_empty()) {
+            repositories.insert(main.repository);
+        }
+        all.push(images_of(workload, image, &by_container, &main));
     }
     if change.workloads.is_empty() && repositories.len() > 1 {
         return Err(ambiguous(
@@ -145,6 +140,31 @@ fn plan_images<'a>(
         .into());
     }
     Ok(all)
+}
+
+/// The finding that no container of a workload is certain to be the main one.
+fn unclear_main(
+    config: &Config,
+    target: &Target<'_>,
+    workload: &Workload<'_>,
+    main: &Main<'_>,
+) -> Diagnostic {
+    let change = target.change;
+    let field = if change.image.is_empty() { "env" } else { "image" };
+    let could_be = match main.first {
+        None => {
+            let regular = workload.containers.iter().filter(|container| !container.init);
+            format!("{} containers", regular.count())
+        }
+        Some(_) => format!("{} containers of this image", main.candidates),
+    };
+    let message = format!("`{}` has {could_be} that could be meant", change.name);
+    let they_are = listing(&target.workloads);
+    let mut help = format!("say `containers: [{{name, image}}]`; they are: {they_are}");
+    if let Some(why) = unhelpful_annotation(workload) {
+        help.push_str(&format!("; {why}"));
+    }
+    ambiguous(config, target, field, message, help)
 }
 
 /// The finding that a field of the change does not name one container or workload.
@@ -198,33 +218,24 @@ fn check_names(config: &Config, target: &Target<'_>) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Decides the images of one workload. The error says how many containers could be the main one.
+/// Decides the images of one workload.
 fn images_of<'a>(
     workload: &'a Workload<'a>,
-    change: &'a ServiceChange,
     image: &'a str,
     wanted: &BTreeMap<&'a str, &'a str>,
-) -> Result<Images<'a>, String> {
+    main: &Main<'a>,
+) -> Images<'a> {
     let containers = workload.containers.as_slice();
     let mut by_container: Few<(&str, &str)> = containers
         .iter()
         .filter_map(|container| Some((container.name, *wanted.get(container.name)?)))
         .collect();
-    let main = main_of(workload, image, wanted);
-    let needs_main =
-        !image.is_empty() && main.first.is_none() || !change.env.is_empty() && !main.is_certain;
-    if needs_main {
-        return Err(match main.first {
-            None => format!("{} containers", containers.iter().filter(|c| !c.init).count()),
-            Some(_) => format!("{} containers of this image", main.candidates),
-        });
-    }
     if let (Some(main), false) = (main.first, image.is_empty()) {
         let same = containers.iter().filter(|c| c.repository == main.repository);
         same.for_each(|container| by_container.push((container.name, image)));
     }
     by_container.sort_unstable();
-    Ok(Images { by_container, main: main.first.map(|main| main.name) })
+    Images { by_container, main: main.first.map(|main| main.name) }
 }
 
 /// The main container of a workload.

@@ -17,7 +17,7 @@ use super::few::Few;
 use super::patch::Patch;
 use crate::diagnostic::Problem;
 use crate::kube::meta::{SUBSTITUTE, is_substituted};
-use crate::limits::Allowance;
+use crate::limits::WorkShare;
 use crate::model::{ServiceName, Workload};
 use crate::spec::{EnvVar, ServiceChange, ServicePath};
 use crate::yaml::{Node, placeholder};
@@ -152,14 +152,14 @@ impl<'a> Changes<'a> {
     /// The body with the changes made.
     #[must_use]
     pub fn make(&self, original: &Node) -> Node {
-        self.make_with(original, &mut { Allowance::UNLIMITED }, |_, value| value.node())
+        self.make_with(original, &mut { WorkShare::UNLIMITED }, |_, value| value.node())
             .expect("only patches that fit are kept")
     }
 
     /// The body with the changes made and a [placeholder] for each of the [`values`](Self::values). `None` if a patch
     /// depends on a value.
     pub(crate) fn with_placeholders(&self, original: &Node) -> Option<Node> {
-        self.make_with(original, &mut { Allowance::UNLIMITED }, placeholder_of).ok()
+        self.make_with(original, &mut { WorkShare::UNLIMITED }, placeholder_of).ok()
     }
 
     /// The body with a [placeholder] for each value, before the patches and after each of them. `None` if a patch
@@ -167,12 +167,12 @@ impl<'a> Changes<'a> {
     pub(super) fn stages_with_placeholders(
         &self,
         original: &Node,
-        allowance: &mut Allowance,
+        share: &mut WorkShare,
     ) -> Option<Vec<Node>> {
         let mut stages = vec![self.unpatched(original, placeholder_of)];
         for (index, patch) in self.patches.iter().enumerate() {
             let mut body = stages[index].clone();
-            patch.apply(&mut body, allowance).ok()?;
+            patch.apply(&mut body, share).ok()?;
             stages.push(body);
         }
         Some(stages)
@@ -208,12 +208,12 @@ impl<'a> Changes<'a> {
     fn make_with(
         &self,
         original: &Node,
-        allowance: &mut Allowance,
+        share: &mut WorkShare,
         make: impl Fn(usize, Value<'a>) -> Node,
     ) -> Result<Node, Problem> {
         let mut body = self.unpatched(original, make);
         for patch in &self.patches {
-            patch.apply(&mut body, allowance)?;
+            patch.apply(&mut body, share)?;
         }
         self.finish(&mut body);
         Ok(body)

@@ -22,13 +22,13 @@ impl CopyIndex {
 
 /// Copies of one preview, with an index by the number of the original.
 pub(super) struct Copies<'a, 's> {
-    /// In the order in which they were added.
+    /// The copies, in the order in which they were added.
     all: Vec<Copied<'a>>,
     copy_index: &'s mut CopyIndex,
 }
 
 impl<'a, 's> Copies<'a, 's> {
-    /// Empty, with room for the copies of this number of services.
+    /// Makes an empty collection with room for the copies of this number of services.
     pub(super) fn new(copy_index: &'s mut CopyIndex, services: usize) -> Self {
         copy_index.previews += 1;
         Self { all: Vec::with_capacity(services * 4), copy_index }

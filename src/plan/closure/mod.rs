@@ -84,7 +84,7 @@ fn left_to_owner(workload: &Object, owner: &Object) -> Diagnostic {
     Diagnostic::new(&code::DROPPED, message, help).at(workload.place(), "not copied")
 }
 
-/// Those workloads of a service that the change names: an unchanged copy of another would answer some of the requests.
+/// The workloads of a service that the change names: an unchanged copy of another would answer some of the requests.
 /// All of them, if it names none, has an image for all, or names one that does not exist.
 fn named<'a, 'w>(
     change: &ServiceChange,

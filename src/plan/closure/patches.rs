@@ -7,7 +7,7 @@ use crate::diagnostic::{
     Diagnostic, Place, Problem, Report, code, may_be_of_secret, mentions_secret, unquoted,
 };
 use crate::kube::{Id, Object, names};
-use crate::limits::Allowance;
+use crate::limits::WorkShare;
 use crate::model::{ServiceName, selects_pods};
 use crate::plan::changes::Changes;
 use crate::plan::environment::{Body, Copied};
@@ -21,10 +21,10 @@ use crate::yaml::Node;
 pub(super) struct Placed<'a> {
     /// The service whose copies it may change.
     service: ServiceName<'a>,
-    /// Shared by all previews with this text, so it carries no place.
+    /// The parsed patch. All previews with this text share it, so it carries no place.
     patch: Arc<Patch<'a>>,
     origin: Origin<'a>,
-    /// Parts that name a copy as it was called before kustomize renamed it.
+    /// The parts of its target that are names from before kustomize renamed a copy.
     resolved: Vec<ResolvedName>,
 }
 
@@ -57,8 +57,8 @@ impl<'a> Origin<'a> {
     }
 
     /// Parses the patch again, with its place.
-    fn parse(self, allowance: &mut Allowance) -> Result<Patch<'a>, Problem> {
-        Patch::parse(self.source(), self.place(), allowance)
+    fn parse(self, share: &mut WorkShare) -> Result<Patch<'a>, Problem> {
+        Patch::parse(self.source(), self.place(), share)
     }
 
     /// Whether a problem with this patch could quote the content of a Secret.
@@ -112,8 +112,8 @@ impl<'a> Placed<'a> {
     }
 
     /// Parses the patch again, with its place.
-    fn parse(&self, allowance: &mut Allowance) -> Result<Patch<'a>, Problem> {
-        Ok(self.origin.parse(allowance)?.with_names(&self.resolved))
+    fn parse(&self, share: &mut WorkShare) -> Result<Patch<'a>, Problem> {
+        Ok(self.origin.parse(share)?.with_names(&self.resolved))
     }
 }
 
@@ -134,7 +134,7 @@ impl<'a> Closure<'a, '_> {
                         patches.push(Placed { service, patch, origin, resolved: Vec::new() });
                     }
                     None => {
-                        let parsed = self.finder.work.allow(|allowance| origin.parse(allowance));
+                        let parsed = self.finder.work.allow(|share| origin.parse(share));
                         self.report.extend(parsed.err().map(|problem| origin.finding(problem)));
                     }
                 }
@@ -210,7 +210,7 @@ impl<'a> Closure<'a, '_> {
     ) -> Node {
         let work = &self.finder.work;
         let (origins, stages) =
-            work.allow(|allowance| changes.patch(&original.node, applying, allowance, self.report));
+            work.allow(|share| changes.patch(&original.node, applying, share, self.report));
         let given = changes.given_images();
         let verdict = self.finder.judge.judge(original, &stages, given, |_| false);
         let findings = verdict.into_iter().flatten().chain(self.unselecting(original, &stages));
@@ -273,7 +273,7 @@ impl<'a> Changes<'a> {
         &mut self,
         object: &Node,
         placed: &[&Placed<'a>],
-        allowance: &mut Allowance,
+        share: &mut WorkShare,
         report: &mut Report,
     ) -> (Vec<Origin<'a>>, Vec<Node>) {
         self.patches.clear();
@@ -281,8 +281,8 @@ impl<'a> Changes<'a> {
         for one in placed {
             let origin = one.origin;
             let mut patched = stages[fitting.len()].clone();
-            let applied = one.parse(allowance).and_then(|patch| {
-                patch.apply(&mut patched, allowance)?;
+            let applied = one.parse(share).and_then(|patch| {
+                patch.apply(&mut patched, share)?;
                 Ok(Arc::new(patch))
             });
             match applied {
@@ -293,7 +293,7 @@ impl<'a> Changes<'a> {
                 }
                 Err(problem) => report.push(origin.finding(problem)),
             }
-            if allowance.is_over() {
+            if share.is_over() {
                 // The remaining patches would get the same error.
                 break;
             }

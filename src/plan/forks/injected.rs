@@ -1,5 +1,5 @@
-//! Finds what injectors would give the code of a fork: they know its pods by values of variables and by annotations, and
-//! read the secret from a store of their own.
+//! Finds secrets that injectors would give the code of a fork. An injector knows the pods by values of variables or by
+//! annotations, and reads the secret from a store of its own.
 
 use super::shown;
 use crate::diagnostic::text::short;
@@ -12,8 +12,8 @@ use crate::yaml::Node;
 /// How many parts of an object a finding names.
 const SHOWN: usize = 5;
 
-/// The parts of an object, as texts for a message, by which its pods, or those that read it, get secrets. No value is
-/// shown, only the word by which an injector knows it.
+/// The parts of an object through which pods get secrets from an injector, as texts for a message. No value is shown,
+/// only the word by which an injector knows it.
 pub(super) fn parts(object: &Object) -> Vec<String> {
     if object.is("", "ConfigMap") {
         let data = object.node.entries_at(&["data"]).iter();

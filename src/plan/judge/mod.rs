@@ -5,7 +5,7 @@
 //! changes that may need more privileges, and fields that no copy keeps.
 
 mod fit;
-mod places;
+mod paths;
 mod privileges;
 mod required;
 mod strings;
@@ -14,12 +14,12 @@ mod values;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::privileges::{Change, PolicyLabels, Step};
+use self::privileges::{Change, OwnDomains, PolicyLabels, Step};
 pub(super) use self::privileges::{injected, policy_labels};
 use crate::diagnostic::{Diagnostic, code, first_of};
 use crate::kube::{Object, marks, meta};
-use crate::model::images;
-use crate::spec::Limits;
+use crate::model::{Catalog, images};
+use crate::spec::{Limits, Spec};
 use crate::validate::image_problems;
 use crate::yaml::{Node, by_key};
 
@@ -34,16 +34,21 @@ const MOST_CHANGES: usize = 200;
 /// patch is named for all changes.
 const MOST_STAGES: usize = 20_000;
 
-/// What patches are judged by.
+/// The limits of previews.yaml and the labels of policies, by which patches are judged.
 #[derive(Debug)]
 pub(super) struct Judge<'a> {
     limits: &'a Limits,
     policy_labels: PolicyLabels<'a>,
+    own_domains: OwnDomains<'a>,
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(limits: &'a Limits, policy_labels: PolicyLabels<'a>) -> Self {
-        Self { limits, policy_labels }
+    pub(super) fn new(spec: &'a Spec, catalog: &'a Catalog<'a>) -> Self {
+        Self {
+            limits: &spec.limits,
+            policy_labels: policy_labels(catalog),
+            own_domains: OwnDomains::new(spec, catalog),
+        }
     }
 
     /// Judges the stages of an object. `given` are the containers that get an image from the preview. `None` if a
@@ -59,7 +64,8 @@ impl<'a> Judge<'a> {
             return Some(Verdict::new());
         };
         let refused = self.refused_images(original, stages, &is_open);
-        let mut changes = privileges::compare(&original.id, &self.policy_labels, before, after);
+        let (labels, own) = (&self.policy_labels, &self.own_domains);
+        let mut changes = privileges::compare(&original.id, labels, own, before, after);
         changes.retain(|change| {
             let text = change.new.and_then(Node::text);
             text.is_none_or(|text| !refused.contains_key(text))

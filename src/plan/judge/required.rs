@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 
 use super::fit::{added, problem};
-use super::places::{self, CONTAINERS, visit};
+use super::paths::{self, CONTAINERS, visit};
 use crate::diagnostic::{Diagnostic, first_of};
 use crate::kube::{Id, Object};
 use crate::yaml::{Data, Node};
 
-/// Paths of mappings, each with fields that none of these mappings may lack.
+/// Patterns of paths of mappings, each with fields that none of these mappings may lack.
 type Rows = &'static [(&'static str, &'static [&'static str])];
 
-/// Of workloads of the group `apps`.
+/// Required fields of workloads of the group `apps`.
 const WORKLOAD: Rows = &[("spec", &["selector", "template"]), ("spec.template", &["spec"])];
 
-/// Of the template of pods. What mounts name is looked at where volumes are.
+/// Required fields of a pod template. `fit.rs` checks what mounts name.
 const TEMPLATE: Rows = &[
     ("spec", &["containers"]),
     ("spec.hostAliases[]", &["ip"]),
@@ -28,7 +28,7 @@ const TEMPLATE: Rows = &[
     ("spec.volumes[].configMap|secret.items[]", &["key", "path"]),
 ];
 
-/// Of a container. Names of variables are looked at where their values are.
+/// Required fields of a container. `values.rs` checks names of variables.
 const CONTAINER: Rows = &[
     ("", &["name", "image"]),
     ("ports[]", &["containerPort"]),
@@ -41,7 +41,7 @@ const CONTAINER: Rows = &[
     ("lifecycle.postStart|preStop.httpGet|tcpSocket", &["port"]),
 ];
 
-/// Of roles and their bindings.
+/// Required fields of roles and their bindings.
 const RBAC: Rows =
     &[("rules[]", &["verbs"]), ("roleRef", &["kind", "name"]), ("subjects[]", &["kind", "name"])];
 
@@ -58,7 +58,7 @@ pub(super) fn taken(original: &Object, stages: &[Node]) -> Option<(usize, Diagno
     })
 }
 
-/// The places of required fields that an object lacks.
+/// The paths of required fields that an object lacks.
 fn missing(id: &Id, body: &Node) -> BTreeSet<String> {
     let mut missing = BTreeSet::new();
     if id.group == "rbac.authorization.k8s.io" {
@@ -70,33 +70,33 @@ fn missing(id: &Id, body: &Node) -> BTreeSet<String> {
     if id.group == "apps" {
         look(body, WORKLOAD, "", &mut missing);
     }
-    if let Some((template, place)) = places::template(id, body) {
-        look(template, TEMPLATE, &place, &mut missing);
-        visit(template, CONTAINERS, &mut place.clone(), &mut |place, container| {
-            look(container, CONTAINER, place, &mut missing);
+    if let Some((template, path)) = paths::template(id, body) {
+        look(template, TEMPLATE, &path, &mut missing);
+        visit(template, CONTAINERS, &mut path.clone(), &mut |path, container| {
+            look(container, CONTAINER, path, &mut missing);
         });
     }
     missing
 }
 
-/// Looks for the fields of rows, which begin at a node and its place.
-fn look(node: &Node, rows: Rows, place: &str, missing: &mut BTreeSet<String>) {
-    for (path, fields) in rows {
-        visit(node, path, &mut place.to_owned(), &mut |place, parent| {
-            // What is null is not there itself.
+/// Looks for the fields of rows, which begin at a node and its path.
+fn look(node: &Node, rows: Rows, path: &str, missing: &mut BTreeSet<String>) {
+    for (pattern, fields) in rows {
+        visit(node, pattern, &mut path.to_owned(), &mut |path, parent| {
+            // A parent that is null is absent, and an absent parent lacks nothing.
             let lacking = fields.iter().filter(|field| !parent.is_null() && !has(parent, field));
-            missing.extend(lacking.map(|field| format!("{place}.{field}")));
+            missing.extend(lacking.map(|field| format!("{path}.{field}")));
         });
     }
 }
 
-/// Whether a field says something. To the API server an empty one is as good as none; an empty image is reported
-/// where images are.
+/// Whether a field has a value. The API server treats an empty value as none. An empty image counts here, because it is
+/// reported where images are checked.
 fn has(parent: &Node, field: &str) -> bool {
     parent.get(field).is_some_and(|value| match &value.data {
         Data::Scalar { text, .. } => !value.is_null() && (!text.is_empty() || field == "image"),
         Data::List(items) => !items.is_empty(),
-        // An empty spec lacks fields of its own.
+        // Fields that an empty spec lacks are reported one by one.
         Data::Map(fields) => !fields.is_empty() || field != "selector",
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::fit::{added, problem};
-use super::places::{self, CONTAINERS, visit};
+use super::paths::{self, CONTAINERS, visit};
 use crate::diagnostic::text::short;
 use crate::diagnostic::{Diagnostic, first_of};
 use crate::kube::secret::{is_secret, makes_secrets};
@@ -11,34 +11,34 @@ use crate::kube::{Id, Object};
 use crate::spec::misread;
 use crate::yaml::{Data, Node};
 
-/// Where every object has text.
+/// Paths of fields of every object that take only text.
 const OBJECT: &[&str] = &["metadata.labels|annotations.*"];
 
-/// Where a ConfigMap or a Secret has it.
+/// Paths of fields of a ConfigMap or a Secret that take only text.
 const DATA: &[&str] = &["data|binaryData|stringData.*", "type"];
 
-/// Where a Service has it.
+/// Paths of fields of a Service that take only text.
 const SERVICE: &[&str] = &[
     "spec.selector.*",
     "spec.type|sessionAffinity|clusterIP|externalName|externalTrafficPolicy",
     "spec.ports[].name|protocol|appProtocol",
 ];
 
-/// Where roles and their bindings have it.
+/// Paths of fields of roles and their bindings that take only text.
 const RBAC: &[&str] = &[
     "rules[].apiGroups[]|resources[]|resourceNames[]|verbs[]",
     "roleRef.kind|name",
     "subjects[].kind|name|namespace",
 ];
 
-/// Where others have it.
+/// Paths of fields of other objects that take only text.
 const OTHER: &[&str] = &[
     "spec.selector|podSelector.matchLabels.*",
     "spec.selector|podSelector.matchExpressions[].key|operator|values[]",
     "imagePullSecrets[].name",
 ];
 
-/// Where a template of pods has it.
+/// Paths of fields of a pod template that take only text.
 const TEMPLATE: &[&str] = &[
     "metadata.labels|annotations.*",
     "spec.nodeSelector.*",
@@ -71,7 +71,7 @@ const TEMPLATE: &[&str] = &[
     "spec.volumes[].emptyDir.medium",
 ];
 
-/// Where a container has it.
+/// Paths of fields of a container that take only text.
 const CONTAINER: &[&str] = &[
     "name|image|imagePullPolicy|workingDir|terminationMessagePath|command[]|args[]",
     "securityContext.capabilities.add[]|drop[]",
@@ -91,8 +91,8 @@ const CONTAINER: &[&str] = &[
     "lifecycle.postStart|preStop.httpGet.httpHeaders[].name|value",
 ];
 
-/// Values that patches write where text belongs, and that are read as something else. What was there before the
-/// patches is not theirs.
+/// The finding about values that patches write into text fields and that are read as something else. Values of the
+/// original are not reported.
 pub(super) fn not_text(original: &Object, stages: &[Node]) -> Option<(usize, Diagnostic)> {
     let id = &original.id;
     let help = "write it with quotes, as in `\"1.10\"`; a mapping or a list cannot stand there";
@@ -102,22 +102,22 @@ pub(super) fn not_text(original: &Object, stages: &[Node]) -> Option<(usize, Dia
             return None;
         }
         let values = first_of(5, ", ", values);
-        Some(format!("a patch writes what is no text where {id} takes text: {values}"))
+        Some(format!("a patch writes something other than text into text fields of {id}: {values}"))
     })
 }
 
-/// The values of an object that are no text although they should be, in words.
+/// The values in text fields of an object that are read as something else, as texts for a message.
 fn wrong(id: &Id, body: &Node) -> BTreeSet<String> {
     let mut wrong = BTreeSet::new();
     // A patch can copy a value of a Secret to any place of it.
     let may_show = !(is_secret(id) || makes_secrets(id) || id.kind == "Fake");
-    let mut see = |place: &str, node: &Node| {
+    let mut see = |path: &str, node: &Node| {
         wrong.extend(what_it_is(node).map(|read| match &node.data {
             Data::Scalar { text, .. } if may_show => {
-                format!("`{place}: {}` is read as {read}", short(text))
+                format!("`{path}: {}` is read as {read}", short(text))
             }
-            Data::Scalar { .. } => format!("`{place}` is not read as text"),
-            _ => format!("`{place}` is {read}"),
+            Data::Scalar { .. } => format!("`{path}` is not read as text"),
+            _ => format!("`{path}` is {read}"),
         }));
     };
     let rows = match (id.group.as_str(), id.kind.as_str()) {
@@ -126,23 +126,23 @@ fn wrong(id: &Id, body: &Node) -> BTreeSet<String> {
         ("rbac.authorization.k8s.io", _) => RBAC,
         _ => OTHER,
     };
-    for path in OBJECT.iter().chain(rows) {
-        visit(body, path, &mut String::new(), &mut see);
+    for pattern in OBJECT.iter().chain(rows) {
+        visit(body, pattern, &mut String::new(), &mut see);
     }
-    if let Some((template, place)) = places::template(id, body) {
-        for path in TEMPLATE {
-            visit(template, path, &mut place.clone(), &mut see);
+    if let Some((template, path)) = paths::template(id, body) {
+        for pattern in TEMPLATE {
+            visit(template, pattern, &mut path.clone(), &mut see);
         }
-        visit(template, CONTAINERS, &mut place.clone(), &mut |place, container| {
-            for path in CONTAINER {
-                visit(container, path, &mut place.to_owned(), &mut see);
+        visit(template, CONTAINERS, &mut path.clone(), &mut |path, container| {
+            for pattern in CONTAINER {
+                visit(container, pattern, &mut path.to_owned(), &mut see);
             }
         });
     }
     wrong
 }
 
-/// What a value is that is no text; null counts as absent.
+/// The type that a value has instead of text; `None` if it is text or null.
 fn what_it_is(node: &Node) -> Option<String> {
     match &node.data {
         Data::Map(_) => Some("a mapping".to_owned()),

@@ -12,8 +12,8 @@ use crate::spec::Limits;
 use crate::validate::is_env_name;
 use crate::yaml::Node;
 
-/// Refused replicas and names of variables. A value that is open comes from the preview itself, whose fields are
-/// validated elsewhere.
+/// Replicas and names of variables that are refused. `is_open` tells which values come from fields of the preview;
+/// `validate` checks those.
 pub(super) fn refused(
     limits: &Limits,
     original: &Object,
@@ -55,8 +55,8 @@ pub(super) fn refused(
     verdict
 }
 
-/// Containers to which the preview gives an image, and of which a patch takes it away: it writes another one, or
-/// the container goes. `given` are their names.
+/// Containers whose image, given by the preview, a patch replaces or removes. `given` are the names of the containers to
+/// which the preview gives an image.
 pub(super) fn lost_images<'g>(
     original: &Object,
     stages: &[Node],
@@ -67,7 +67,7 @@ pub(super) fn lost_images<'g>(
     for container in given {
         let image = image_of(before, container);
         let (message, help) = match containers(after).find(|one| name(one) == container) {
-            // The one without an image is reported where fields are required.
+            // `required.rs` reports it.
             Some(kept) if kept.get("image").is_none_or(Node::is_null) => continue,
             Some(kept) if kept.get("image") == image => continue,
             Some(_) => (
@@ -77,7 +77,7 @@ pub(super) fn lost_images<'g>(
                 ),
                 "write the image in one of the two places: `image` of the service is what `set` changes",
             ),
-            // So is a pod without containers; and one can have another name.
+            // Reported elsewhere (no containers), or the container was renamed.
             None if containers(after).next().is_none() => continue,
             None if containers(after).any(|one| one.get("image") == image) => continue,
             None => (
@@ -95,8 +95,8 @@ pub(super) fn lost_images<'g>(
     verdict
 }
 
-/// The replicas of a body if they exceed the limit. An object without pods may keep the value of the original: only its
-/// field is called so.
+/// The replicas of a body if they exceed the limit. In an object without pods `spec.replicas` can mean something else, so
+/// it may keep the value of the original.
 fn replicas<'n>(limits: &Limits, original: &Object, body: &'n Node) -> Option<&'n Node> {
     let node = body.at(&["spec", "replicas"]).filter(|node| !node.is_null())?;
     let count = node.integer_value().and_then(|count| u32::try_from(count).ok());

@@ -10,7 +10,7 @@
 use super::pointer::{Pointer, find_mut, index};
 use super::{NEW, relocate};
 use crate::diagnostic::{Place, Problem};
-use crate::limits::{Allowance, Exceeded};
+use crate::limits::{Exceeded, WorkShare};
 use crate::yaml::scalar::MERGE;
 use crate::yaml::{Data, Key, Node};
 
@@ -46,7 +46,7 @@ impl Action {
 }
 
 /// Reads a list of operations.
-pub(super) fn parse(operations: &Node, allowance: &Allowance) -> Result<Vec<Operation>, Problem> {
+pub(super) fn parse(operations: &Node, share: &WorkShare) -> Result<Vec<Operation>, Problem> {
     if operations.items().is_empty() {
         return Err(Problem::new("has no operations", "remove the entry"));
     }
@@ -61,7 +61,7 @@ pub(super) fn parse(operations: &Node, allowance: &Allowance) -> Result<Vec<Oper
                 )
             })?;
             // No object is that deep, so the operation can fit none.
-            match allowance.check_depth(read.levels()) {
+            match share.check_depth(read.levels()) {
                 Ok(()) => Ok(read),
                 Err(exceeded) => Err(read.problem(number, exceeded.into())),
             }
@@ -79,11 +79,11 @@ pub(super) fn apply(
     mut object: Node,
     operations: &[Operation],
     place: Place,
-    allowance: &mut Allowance,
+    share: &mut WorkShare,
 ) -> Result<Node, Problem> {
     for (operation, number) in operations.iter().zip(1..) {
         operation
-            .apply(&mut object, place, allowance)
+            .apply(&mut object, place, share)
             .map_err(|problem| operation.problem(number, problem))?;
     }
     Ok(object)
@@ -127,24 +127,19 @@ impl Operation {
         Problem::new(format!("operation {number} ({op} {path}): {}", problem.message), problem.help)
     }
 
-    fn apply(
-        &self,
-        object: &mut Node,
-        place: Place,
-        allowance: &mut Allowance,
-    ) -> Result<(), Problem> {
+    fn apply(&self, object: &mut Node, place: Place, share: &mut WorkShare) -> Result<(), Problem> {
         match &self.action {
             Action::Add(value) => {
-                allowance.take(value.weight())?;
-                add(object, &self.path, value.clone(), place, allowance)
+                share.take(value.weight())?;
+                add(object, &self.path, value.clone(), place, share)
             }
             Action::Remove => {
-                remove(object, &self.path, allowance)?.map(drop).ok_or_else(nothing_there)
+                remove(object, &self.path, share)?.map(drop).ok_or_else(nothing_there)
             }
             Action::Replace(value) => {
-                allowance.take(value.weight())?;
-                allowance.check_depth(self.path.levels() + value.depth())?;
-                let existing = find_mut(object, self.path.steps(), allowance)?;
+                share.take(value.weight())?;
+                share.check_depth(self.path.levels() + value.depth())?;
+                let existing = find_mut(object, self.path.steps(), share)?;
                 *existing.ok_or_else(nothing_there)? = value.clone();
                 Ok(())
             }
@@ -153,22 +148,22 @@ impl Operation {
                     let help = "choose a path outside of `from`";
                     return Err(Problem::new("a value cannot move into itself", help));
                 }
-                let mut value = remove(object, from, allowance)?.ok_or_else(nothing_at_from)?;
-                allowance.take(value.weight())?;
+                let mut value = remove(object, from, share)?.ok_or_else(nothing_at_from)?;
+                share.take(value.weight())?;
                 relocate(&mut value, place);
-                add(object, &self.path, value, place, allowance)
+                add(object, &self.path, value, place, share)
             }
             Action::Copy(from) => {
-                let source = from.find(object, allowance)?.ok_or_else(nothing_at_from)?;
+                let source = from.find(object, share)?.ok_or_else(nothing_at_from)?;
                 // A copy may contain earlier copies, so a few lines could fill any memory.
-                allowance.take(NEW * source.weight())?;
+                share.take(NEW * source.weight())?;
                 let mut value = source.clone();
                 relocate(&mut value, place);
-                add(object, &self.path, value, place, allowance)
+                add(object, &self.path, value, place, share)
             }
             Action::Test(value) => {
-                allowance.take(value.weight())?;
-                let existing = self.path.find(object, allowance)?.ok_or_else(nothing_there)?;
+                share.take(value.weight())?;
+                let existing = self.path.find(object, share)?.ok_or_else(nothing_there)?;
                 let help = "the patch was written for an object that has changed: look at it again";
                 let differs = || Problem::new("the value there is another", help);
                 (existing == value).then_some(()).ok_or_else(differs)
@@ -194,25 +189,25 @@ fn add(
     path: &Pointer,
     value: Node,
     place: Place,
-    allowance: &mut Allowance,
+    share: &mut WorkShare,
 ) -> Result<(), Problem> {
-    allowance.check_depth(path.levels() + value.depth())?;
+    share.check_depth(path.levels() + value.depth())?;
     let Some((steps, last)) = path.split() else {
         *object = value;
         return Ok(());
     };
-    let parent = find_mut(object, steps, allowance)?.ok_or_else(nothing_there)?;
+    let parent = find_mut(object, steps, share)?.ok_or_else(nothing_there)?;
     match &mut parent.data {
         Data::Scalar { .. } => return Err(nothing_there()),
         Data::List(items) => {
             let end = items.len();
             let at = if last == "-" { Some(end) } else { index(last, end + 1) };
             let at = at.ok_or_else(nothing_there)?;
-            allowance.pass(end - at)?;
+            share.pass(end - at)?;
             items.insert(at, value);
         }
         Data::Map(entries) => {
-            allowance.pass(entries.len())?;
+            share.pass(entries.len())?;
             match entries.iter_mut().find(|(key, _)| key.text == last) {
                 Some((_, old)) => *old = value,
                 None => entries.push((Key { text: last.into(), place }, value)),
@@ -226,23 +221,23 @@ fn add(
 fn remove(
     object: &mut Node,
     path: &Pointer,
-    allowance: &mut Allowance,
+    share: &mut WorkShare,
 ) -> Result<Option<Node>, Exceeded> {
     let Some((steps, last)) = path.split() else {
         return Ok(None);
     };
-    let Some(parent) = find_mut(object, steps, allowance)? else {
+    let Some(parent) = find_mut(object, steps, share)? else {
         return Ok(None);
     };
     match &mut parent.data {
         Data::Scalar { .. } => Ok(None),
         Data::List(items) => {
             let index = index(last, items.len());
-            allowance.pass(index.map_or(0, |index| items.len() - index))?;
+            share.pass(index.map_or(0, |index| items.len() - index))?;
             Ok(index.map(|index| items.remove(index)))
         }
         Data::Map(entries) => {
-            allowance.pass(entries.len())?;
+            share.pass(entries.len())?;
             Ok(parent.remove(last))
         }
     }

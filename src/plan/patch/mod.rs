@@ -17,7 +17,7 @@ use smol_str::SmolStr;
 use crate::diagnostic::{Place, Problem, Sources, nearest, some_of};
 use crate::kube::meta::is_substituted;
 use crate::kube::{Kind, Object, kinds, names};
-use crate::limits::{Allowance, Exceeded, InputLimits, flag, or_raise};
+use crate::limits::{Exceeded, InputLimits, WorkShare, flag, or_raise};
 use crate::spec::{self, PatchTarget};
 use crate::yaml::{Data, Node, parse_documents};
 
@@ -65,9 +65,9 @@ impl<'a> Patch<'a> {
     pub(super) fn parse(
         source: &'a spec::Patch,
         place: Place,
-        allowance: &mut Allowance,
+        share: &mut WorkShare,
     ) -> Result<Self, Problem> {
-        let mut documents = read(&source.patch, place, allowance)?;
+        let mut documents = read(&source.patch, place, share)?;
         let is_substituted = documents.iter().any(|one| one.any_text(&is_substituted));
         let has_target = source.target.is_some();
         let is_list = |node: &Node| matches!(node.data, Data::List(_));
@@ -78,7 +78,7 @@ impl<'a> Patch<'a> {
                     "write one JSON 6902 patch per entry of `patches`",
                 ));
             };
-            Parsed::Json(json::parse(operations, allowance)?)
+            Parsed::Json(json::parse(operations, share)?)
         } else {
             for document in &mut documents {
                 prepare(document, has_target)?;
@@ -130,20 +130,16 @@ impl<'a> Patch<'a> {
         (0..self.parts()).any(|part| self.part_applies(part, object))
     }
 
-    /// Applies the patch to an object, within the object's allowance.
+    /// Applies the patch to an object, within the object's share.
     ///
     /// # Errors
     /// The patch does not fit the object, would change its identity, or visits more nodes than are allowed. The object
     /// is then half patched and of no use.
-    pub(super) fn apply(
-        &self,
-        object: &mut Node,
-        allowance: &mut Allowance,
-    ) -> Result<(), Problem> {
+    pub(super) fn apply(&self, object: &mut Node, share: &mut WorkShare) -> Result<(), Problem> {
         for part in 0..self.parts() {
             if self.part_applies(part, &identity(object)) {
-                allowance.take(object.weight())?;
-                self.apply_part(part, object, allowance)?;
+                share.take(object.weight())?;
+                self.apply_part(part, object, share)?;
             }
         }
         Ok(())
@@ -251,7 +247,7 @@ impl<'a> Patch<'a> {
         &self,
         part: usize,
         object: &mut Node,
-        allowance: &mut Allowance,
+        share: &mut WorkShare,
     ) -> Result<(), Problem> {
         // The patch consumes the object, and its identity with it.
         let texts = identity(object).texts().map(SmolStr::from);
@@ -260,7 +256,7 @@ impl<'a> Patch<'a> {
         let original = std::mem::take(object);
         let patched = match &self.parsed {
             Parsed::Strategic(documents) => merge::apply(original, &documents[part]),
-            Parsed::Json(patch) => json::apply(original, patch, self.place, allowance),
+            Parsed::Json(patch) => json::apply(original, patch, self.place, share),
         };
         *object = patched.map_err(|problem| {
             let text = format!("does not fit {before}: {}", problem.message);
@@ -316,10 +312,10 @@ fn fewer_levels() -> String {
 const NEW: usize = 4;
 
 /// The documents in the text of a patch. All their nodes have the place of the text.
-fn read(text: &str, place: Place, allowance: &mut Allowance) -> Result<Vec<Node>, Problem> {
+fn read(text: &str, place: Place, share: &mut WorkShare) -> Result<Vec<Node>, Problem> {
     let mut sources = Sources::default();
     let file = sources.add_quotable("patch", text);
-    let (nodes, depth) = (allowance.left() / NEW, allowance.depth());
+    let (nodes, depth) = (share.left() / NEW, share.depth());
     let limits = InputLimits {
         depth,
         nodes,
@@ -332,7 +328,7 @@ fn read(text: &str, place: Place, allowance: &mut Allowance) -> Result<Vec<Node>
         let line = first.place.map_or(1, |place| sources.line_column(place).0);
         let help = match first.exceeded {
             Some(flag::DEPTH) => fewer_levels(),
-            Some(_) => return allowance.exceed().into(),
+            Some(_) => return share.exceed().into(),
             None => first.help,
         };
         Problem::new(format!("cannot be read, line {line}: {}", first.message), help)
@@ -341,7 +337,7 @@ fn read(text: &str, place: Place, allowance: &mut Allowance) -> Result<Vec<Node>
         return Err(Problem::new("is empty", "remove the entry"));
     }
     for document in &mut documents {
-        allowance.take(NEW * document.weight())?;
+        share.take(NEW * document.weight())?;
         relocate(document, place);
     }
     Ok(documents)

@@ -5,7 +5,7 @@ use std::fmt;
 
 use smol_str::SmolStr;
 
-use crate::limits::{Allowance, Exceeded};
+use crate::limits::{Exceeded, WorkShare};
 use crate::yaml::{Data, Node};
 
 /// The steps to a value: keys and indices. None of them lead to the whole object.
@@ -53,7 +53,7 @@ impl Pointer {
     pub(super) fn find<'n>(
         &self,
         object: &'n Node,
-        allowance: &mut Allowance,
+        share: &mut WorkShare,
     ) -> Result<Option<&'n Node>, Exceeded> {
         let mut passed = 0;
         let value = self.0.iter().try_fold(object, |node, step| match &node.data {
@@ -64,7 +64,7 @@ impl Pointer {
                 node.get(step)
             }
         });
-        allowance.pass(passed)?;
+        share.pass(passed)?;
         Ok(value)
     }
 }
@@ -73,7 +73,7 @@ impl Pointer {
 pub(super) fn find_mut<'n>(
     object: &'n mut Node,
     steps: &[SmolStr],
-    allowance: &mut Allowance,
+    share: &mut WorkShare,
 ) -> Result<Option<&'n mut Node>, Exceeded> {
     let mut passed = 0;
     let value = steps.iter().try_fold(object, |node, step| match &mut node.data {
@@ -87,7 +87,7 @@ pub(super) fn find_mut<'n>(
             entries.iter_mut().find(|(key, _)| key.text == *step).map(|(_, value)| value)
         }
     });
-    allowance.pass(passed)?;
+    share.pass(passed)?;
     Ok(value)
 }
 

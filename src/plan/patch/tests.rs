@@ -84,7 +84,7 @@ fn patched(object: &str, patch: &str) -> Node {
     let mut object = node(object);
     let patch = parse(patch, None).expect("a patch");
     assert!(patch.applies_to(&identity(&object)));
-    patch.apply(&mut object, &mut { Allowance::UNLIMITED }).expect("applies");
+    patch.apply(&mut object, &mut { WorkShare::UNLIMITED }).expect("applies");
     object
 }
 
@@ -102,7 +102,7 @@ fn check_pod(fields: &str, path: &str, wanted: &str) {
 #[track_caller]
 fn problem(object: &str, patch: &str) -> Problem {
     let patch = parse(patch, None).expect("a patch");
-    patch.apply(&mut node(object), &mut { Allowance::UNLIMITED }).expect_err("does not fit")
+    patch.apply(&mut node(object), &mut { WorkShare::UNLIMITED }).expect_err("does not fit")
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn the_source_text_and_the_places_survive() {
     for patch in patches {
         parse(&patch, None)
             .expect("a patch")
-            .apply(&mut object, &mut { Allowance::UNLIMITED })
+            .apply(&mut object, &mut { WorkShare::UNLIMITED })
             .expect("applies");
     }
     let pod = object.at(&["spec", "template", "spec"]).expect("a pod");
@@ -268,7 +268,7 @@ fn targets_choose_objects() {
         strategic.applies_to(&identity(&deployment))
             && !strategic.applies_to(&identity(&node(OTHERS[0])))
     );
-    strategic.apply(&mut deployment, &mut { Allowance::UNLIMITED }).expect("applies");
+    strategic.apply(&mut deployment, &mut { WorkShare::UNLIMITED }).expect("applies");
     assert_eq!(deployment.text_at(&["spec", "replicas"]), Some("2"));
     let json = parse("- {op: remove, path: /spec/replicas}", None).expect("a patch");
     assert!(
@@ -291,7 +291,7 @@ fn a_patch_of_several_documents_must_use_them_all() {
     let errors = patch.unmatched(&objects.each_ref().map(read).each_ref());
     objects
         .iter_mut()
-        .for_each(|object| patch.apply(object, &mut { Allowance::UNLIMITED }).expect("fits"));
+        .for_each(|object| patch.apply(object, &mut { WorkShare::UNLIMITED }).expect("fits"));
     assert_eq!(objects[0].text_at(&["spec", "replicas"]), Some("2"));
     assert_eq!(errors.len(), 1);
     assert!(errors[0].help.starts_with("did you mean Service cart?"), "{}", errors[0].help);

@@ -8,7 +8,7 @@ use super::glob::matches_affix;
 use super::{has_target_refs, target_refs};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::istio::ROOT_NAMESPACE;
-use crate::kube::{Object, gateway};
+use crate::kube::{Object, RouteApi, gateway};
 use crate::model::Catalog;
 use crate::plan::Plan;
 use crate::plan::routing::entries::fill;
@@ -67,10 +67,14 @@ fn applies(catalog: &Catalog<'_>, policy: &Object, (namespace, name): (&str, &st
         return false;
     }
     let is_it = |object: &&Object| object.id.namespace == namespace && object.id.name == name;
-    let istio_gateway = catalog.of_kind(crate::kube::istio::GROUP, "Gateway").find(is_it);
-    let has_label = |key: &str, value: Option<&str>| match istio_gateway {
-        Some(gateway) => gateway.node.text_at(&["spec", "selector", key]) == value,
-        None => key == gateway::NAME_LABEL && value == Some(name),
+    let of_api = |api: RouteApi| Some((api, catalog.of_kind(api.group(), "Gateway").find(is_it)?));
+    // Of two with the same name that with a selector counts.
+    let gateway = RouteApi::ALL.into_iter().rev().find_map(of_api);
+    let has_label = |key: &str, value: Option<&str>| match gateway {
+        Some((RouteApi::Istio, gateway)) => {
+            gateway.node.text_at(&["spec", "selector", key]) == value
+        }
+        Some((RouteApi::GatewayApi, _)) | None => key == gateway::NAME_LABEL && value == Some(name),
     };
     let labels = policy.node.at(&["spec", "selector", "matchLabels"]);
     let labels = labels.map(Node::entries).unwrap_or_default();

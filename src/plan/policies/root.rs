@@ -6,18 +6,8 @@ use std::collections::BTreeMap;
 use super::has_target_refs;
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::Object;
-use crate::kube::istio::{self, ROOT_NAMESPACE};
+use crate::kube::istio::ROOT_NAMESPACE;
 use crate::model::{Catalog, Mesh};
-
-/// The kinds that hold for the whole mesh if they are in the root namespace: group and kind.
-const MESH_WIDE: [(&str, &str); 6] = [
-    (istio::GROUP, "EnvoyFilter"),
-    (istio::GROUP, "Sidecar"),
-    (super::authorization::GROUP, "PeerAuthentication"),
-    (super::authorization::GROUP, "RequestAuthentication"),
-    (super::authorization::GROUP, super::authorization::KIND),
-    ("telemetry.istio.io", "Telemetry"),
-];
 
 /// Reports each namespace with namespace-wide policies and nothing but configuration of Istio.
 pub(super) fn check(catalog: &Catalog<'_>, report: &mut Report) {
@@ -25,10 +15,9 @@ pub(super) fn check(catalog: &Catalog<'_>, report: &mut Report) {
         return;
     }
     let mut candidates: BTreeMap<&str, Vec<&Object>> = BTreeMap::new();
-    for policy in MESH_WIDE.iter().flat_map(|(group, kind)| catalog.of_kind(group, kind)) {
+    for policy in catalog.objects().filter(|one| is_mesh_wide_in_root(one)) {
         let namespace = policy.id.namespace.as_str();
-        let is_elsewhere = namespace != ROOT_NAMESPACE && !catalog.home.includes(namespace);
-        if is_elsewhere && is_namespace_wide(policy) {
+        if namespace != ROOT_NAMESPACE && !catalog.home.includes(namespace) {
             candidates.entry(namespace).or_default().push(policy);
         }
     }
@@ -50,8 +39,11 @@ pub(super) fn check(catalog: &Catalog<'_>, report: &mut Report) {
     }));
 }
 
-/// Whether a policy applies to everything in its namespace.
-fn is_namespace_wide(policy: &Object) -> bool {
+/// Whether a policy would apply to the whole mesh if its namespace were the root namespace.
+fn is_mesh_wide_in_root(policy: &Object) -> bool {
+    if !policy.row.is_some_and(|kind| kind.is_mesh_wide_in_root) {
+        return false;
+    }
     let spec = |key: &str| policy.node.at(&["spec", key]);
     let selectors = ["selector", "workloadSelector"].into_iter().filter_map(spec);
     !has_target_refs(policy) && selectors.flat_map(|one| one.entries()).next().is_none()

@@ -2,8 +2,7 @@
 //!
 //! In go the baseline's routes and what each preview affects. Out comes a [`Routing`]: the rules of every object to
 //! write, and the backends of every rule. This file decides which API a service uses, and which routes contradict each
-//! other. `ports` decides which ports can be routed, `virtual_services` finds the VirtualService of a host, and
-//! `unfollowed` reports routes that previews cannot follow. [`gateway_api`] and [`istio`] derive the rules, [`swap`]
+//! other. `ports` decides which ports can be routed, and `unfollowed` reports routes that previews cannot follow. [`gateway_api`] and [`istio`] derive the rules, [`swap`]
 //! decides their backends, and [`entries`] plans the ways in from outside.
 //!
 //! Always true: a service is routed by one API only, and a rule with a copy as a backend has only copies.
@@ -12,13 +11,10 @@ pub(crate) mod entries;
 pub(crate) mod gateway_api;
 mod hosts;
 pub(crate) mod istio;
-mod overlap;
 mod planner;
 mod ports;
-mod precedence;
 pub(crate) mod swap;
 mod unfollowed;
-mod virtual_services;
 mod waypoints;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -218,6 +214,7 @@ impl<'a> RouteIndex<'a, '_> {
     /// Plans the ways in from outside.
     fn plan_entries(&self, routing: &mut Routing<'a>, report: &mut Report) {
         let left = self.limits.rules.saturating_sub(routing.rules);
+        let left = (left, self.limits.pairs);
         routing.entries = entries::plan(self.config, self.catalog, self.environments, left, report);
         routing.rules = routing.rules.saturating_add(routing.entries.size);
         if let Some(finding) = routing.limit_finding(self.limits) {
@@ -302,19 +299,23 @@ impl<'a> RouteIndex<'a, '_> {
             report.push(finding);
             return None;
         }
-        let api = all.first().map(|(api, ..)| *api).or(required).unwrap_or(RouteApi::GatewayApi);
+        let api = all.first().map(|(api, ..)| *api).or(required).unwrap_or_default();
         self.apis.iter().find(|(other, _)| *other == api).map(|(_, routes)| routes.as_ref())
     }
 
     /// The finding that a service has a route of an API that the mesh does not follow.
     fn not_followed(&self, service: ServiceName<'_>, route: &Object) -> Diagnostic {
-        let mesh = self.catalog.mesh.name();
+        let mesh = self.catalog.mesh;
+        let followed = RouteApi::ALL.into_iter().filter(|api| mesh.follows(*api));
+        let (apis, routes): (Vec<&str>, Vec<&str>) =
+            followed.map(|api| (api.names().name, api.names().route_of_service)).unzip();
         let message = format!(
-            "{} routes {service}, and in {mesh} only routes of the Gateway API count",
-            route.id
+            "{} routes {service}, and in {} only routes of {} count",
+            route.id,
+            mesh.name(),
+            apis.join(" and ")
         );
-        let help = "write it as an HTTPRoute with the Service as its parent".to_owned();
-        conflict(message, help, route)
+        conflict(message, format!("write it as {}", routes.join(" or ")), route)
     }
 
     /// The finding that another set routes a service by an API other than the required one.

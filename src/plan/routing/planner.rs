@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::entries::{Applicable, CloneRule, HostContext};
 use super::swap::Backend;
 use super::{Attached, RouteIndex, Routing, gateway_api, istio};
-use crate::diagnostic::{Diagnostic, Report};
+use crate::diagnostic::{Diagnostic, Refused, Report};
 use crate::kube::{Object, RouteApi};
 use crate::model::route::Route;
 use crate::model::route::gateways::GatewayId;
@@ -68,7 +68,7 @@ pub(super) trait Planner: Sync {
         &self,
         route: &'a Object,
         context: &HostContext<'_>,
-    ) -> Result<Applicable<'a>, Box<Diagnostic>>;
+    ) -> Result<Applicable<'a>, Refused>;
 
     /// Findings about the lists of a rule that have no room for what a clone adds.
     fn full_for_clone(

@@ -3,7 +3,7 @@
 
 use super::{RouteIndex, Routing};
 use crate::diagnostic::{Code, Diagnostic, Report, code, first_of};
-use crate::kube::Object;
+use crate::kube::{Kind, Object};
 use crate::model::{Mesh, Protocol, Service, ServicePort};
 use crate::yaml::Node;
 
@@ -58,9 +58,9 @@ impl<'a> RouteIndex<'a, '_> {
             report.push(finding.at(node.place, "calls go straight to pods"));
             return;
         }
-        // The workloads are of the Service's namespace, so the name is enough.
+        // The workloads are in the Service's namespace, so the name is enough.
         let governs = |object: &Object| {
-            object.id.kind == "StatefulSet"
+            object.row.is_some_and(Kind::names_pods)
                 && object.node.text_at(&["spec", "serviceName"]) == Some(name)
         };
         let mut workloads = self.catalog.selected(service);

@@ -2,15 +2,20 @@
 //! the preview ends.
 
 mod named;
+mod patterns;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use self::named::{is_grant, named_by, namespace_of_host};
+use self::named::{Named, is_grant, named_by, namespace_of_host};
+use self::patterns::Pattern;
 use super::Input;
 use super::names::name_problem;
+use crate::diagnostic::text::short;
 use crate::diagnostic::{Diagnostic, Place, Report, code, first_of};
 use crate::kube::istio::ROOT_NAMESPACE;
-use crate::kube::{RouteApi, gateway, marks};
+use crate::kube::secret::is_secret;
+use crate::kube::{Object, RouteApi, gateway, marks};
 use crate::ordered::ordered;
 use crate::spec::{Baseline, Spec};
 use crate::yaml::Node;
@@ -27,6 +32,8 @@ pub(super) struct Namespaces<'a> {
     taken: BTreeMap<&'a str, Owner>,
     /// Those that only grants and policies name, and where: a preview may be meant.
     granted: BTreeMap<&'a str, Place>,
+    /// Those that get something by a list or a pattern, and where it is written.
+    alike: BTreeMap<Pattern<'a>, (&'a Object, Place)>,
 }
 
 /// Hands over a namespace of others. The first owner counts, and only its words are made.
@@ -48,20 +55,24 @@ impl<'a> Namespaces<'a> {
         RESERVED.iter().for_each(|name| add(name, &|| ("is reserved".to_owned(), None)));
         let (grants, others): (Vec<_>, Vec<_>) =
             input.objects.iter().partition(|object| is_grant(object));
+        let mut alike = BTreeMap::new();
         for object in others {
-            named_by(object, &mut |namespace, place| {
-                add(namespace, &|| (format!("is named in {}", object.id), Some(place)));
+            named_by(object, &mut |named, place| match named {
+                Named::Namespace(namespace) => {
+                    add(namespace, &|| (format!("is named in {}", object.id), Some(place)));
+                }
+                Named::Like(pattern) => drop(alike.entry(pattern).or_insert((object, place))),
             });
         }
         let mut granted = BTreeMap::new();
         for object in grants {
-            named_by(object, &mut |namespace, place| {
-                if !taken.contains_key(namespace) {
-                    granted.entry(namespace).or_insert(place);
-                }
+            named_by(object, &mut |named, place| match named {
+                Named::Namespace(namespace) if taken.contains_key(namespace) => {}
+                Named::Namespace(namespace) => drop(granted.entry(namespace).or_insert(place)),
+                Named::Like(pattern) => drop(alike.entry(pattern).or_insert((object, place))),
             });
         }
-        Self { taken, granted }
+        Self { taken, granted, alike }
     }
 
     /// The owner of this namespace, if it is not a preview.
@@ -77,17 +88,40 @@ impl<'a> Namespaces<'a> {
         let templates: Vec<String> =
             spec.baseline.all().iter().map(|one| spec.namespace_of(PREVIEW, one)).collect();
         report.extend(alike(input, &templates));
+        let around: Vec<(String, &str)> = templates
+            .iter()
+            .filter_map(|one| one.split_once(PREVIEW))
+            .map(|(before, behind)| (format!("{before}{}", spec.prefix), behind))
+            .collect();
         let could_be = |namespace: &str| {
-            let mut around = templates.iter().filter_map(|one| one.split_once(PREVIEW));
-            around.any(|(before, behind)| {
-                let rest = namespace.strip_prefix(before);
+            around.iter().any(|(before, behind)| {
+                let rest = before.strip_suffix(spec.prefix.as_str());
+                let rest = rest.and_then(|before| namespace.strip_prefix(before));
                 let name = rest.and_then(|rest| rest.strip_suffix(behind));
                 name.is_some_and(|name| name_problem(name, &spec.prefix).is_none())
             })
         };
+        let is_hit = |pattern: &Pattern<'_>| match pattern.is_name() {
+            true => could_be(pattern.text),
+            false => around.iter().any(|(before, behind)| pattern.singles_out(before, behind)),
+        };
         let taken = self.taken.iter().map(|(name, (_, place))| (*name, *place));
         let granted = self.granted.iter().map(|(name, place)| (*name, Some(*place)));
-        let hit = ordered(taken.chain(granted).filter(|(name, _)| could_be(name)));
+        let names = taken.chain(granted).filter(|(name, _)| could_be(name));
+        let names = names.map(|(name, place)| (Cow::Borrowed(name), place));
+        let alike = self.alike.iter().filter(|(pattern, _)| is_hit(pattern));
+        let alike = alike.map(|(pattern, (object, place))| {
+            let words = match pattern.is_name() {
+                true => pattern.text.into(),
+                // What is no name may be anything.
+                false if is_secret(&object.id) => {
+                    format!("what annotations of {} match", object.id).into()
+                }
+                false => format!("`{}` of {}", short(pattern.text), object.id).into(),
+            };
+            (words, Some(*place))
+        });
+        let hit: BTreeMap<Cow<'_, str>, Option<Place>> = ordered(names.chain(alike));
         if !hit.is_empty() {
             let message = format!(
                 "a preview whose name begins with `{}` could get the namespace of something else: {}",

@@ -1,5 +1,6 @@
 //! The namespaces that an object names: as places of something else that it uses, admits or makes.
 
+use super::patterns::{Pattern, Syntax};
 use crate::diagnostic::Place;
 use crate::kube::meta::NAMESPACE_NAME;
 use crate::kube::secret::is_secret;
@@ -25,10 +26,22 @@ pub(super) fn is_grant(object: &Object) -> bool {
     is_listed || object.row.is_some_and(Kind::is_policy)
 }
 
-/// Hands over each namespace that an object names outside of its metadata: in fields such as `targetNamespace` or
-/// `namespaces`, in selectors of Namespaces, in hosts of Services, and in identities. No list of kinds is asked, as
-/// every kind has such fields. The text of Secrets is not read.
-pub(super) fn named_by<'n>(object: &'n Object, add: &mut impl FnMut(&'n str, Place)) {
+/// What an object says of namespaces.
+#[derive(Debug)]
+pub(super) enum Named<'n> {
+    /// The name of one.
+    Namespace(&'n str),
+    /// Those that get something, by their names or by a pattern.
+    Like(Pattern<'n>),
+}
+
+/// Hands over each namespace that an object names: in fields such as `targetNamespace` or `namespaces`, in selectors of
+/// Namespaces, in hosts of Services, in identities, and in annotations by which something is copied to other
+/// namespaces. No list of kinds is asked, as every kind has such fields. Of Secrets only those annotations are read.
+pub(super) fn named_by<'n>(object: &'n Object, add: &mut impl FnMut(Named<'n>, Place)) {
+    for (key, value) in object.node.entries_at(&["metadata", "annotations"]) {
+        named_in_annotation(&key.text, value, add);
+    }
     if is_secret(&object.id) {
         return;
     }
@@ -40,39 +53,100 @@ pub(super) fn named_by<'n>(object: &'n Object, add: &mut impl FnMut(&'n str, Pla
             _ if is_settings => {
                 value.entries().iter().for_each(|(_, text)| named_in(text, add));
             }
-            _ => named_in(value, add),
+            key => {
+                named_by_key(key, value, add);
+                named_in(value, add);
+            }
         }
     }
 }
 
-fn named_in<'n>(node: &'n Node, add: &mut impl FnMut(&'n str, Place)) {
+fn named_in<'n>(node: &'n Node, add: &mut impl FnMut(Named<'n>, Place)) {
     match &node.data {
         // Nothing that names a namespace is shorter than a host.
         Data::Scalar { text, .. } if text.len() < "a.b.svc".len() => {}
         Data::Scalar { text, .. } => {
             let found = namespace_in(text).into_iter().chain(namespace_of_identity(text));
-            found.for_each(|namespace| add(namespace, node.place));
+            found.for_each(|namespace| add(name_or_glob(namespace), node.place));
         }
         Data::List(items) => items.iter().for_each(|item| named_in(item, add)),
         Data::Map(entries) => {
+            let selects = selects_namespaces(node);
             for (key, value) in entries {
-                let is_name = is_of_namespaces(&key.text)
-                    || key.text == "values" && node.text_at(&["key"]) == Some(NAMESPACE_NAME);
-                if is_name {
-                    let one = value.text().map(|text| (text, value.place));
-                    let several = value.items().iter();
-                    let several = several.filter_map(|item| Some((item.text()?, item.place)));
-                    one.into_iter().chain(several).for_each(|(text, place)| add(text, place));
-                }
-                // Istio's form with a namespace before the host: `tools/mail.example.com`.
-                for host in value.items().iter().filter(|_| key.text == "hosts") {
-                    let namespace = host.text().and_then(|host| Some(host.split_once('/')?.0));
-                    namespace.into_iter().for_each(|namespace| add(namespace, host.place));
+                match key.text.as_str() {
+                    "values" if selects => {
+                        texts(value, &mut |text, place| add(name_or_glob(text), place));
+                    }
+                    key => named_by_key(key, value, add),
                 }
                 named_in(value, add);
             }
         }
     }
+}
+
+/// Hands over what a value names because of its key.
+fn named_by_key<'n>(key: &str, value: &'n Node, add: &mut impl FnMut(Named<'n>, Place)) {
+    if is_of_patterns(key) {
+        texts(value, &mut |text, place| add(like(text, Syntax::Part), place));
+    } else if key != NAMESPACE_NAME && key.contains('/') {
+        // In a template of a Secret, as that of a Certificate.
+        named_in_annotation(key, value, add);
+    } else if is_of_namespaces(key) {
+        texts(value, &mut |text, place| add(name_or_glob(text), place));
+    }
+    // Istio's form with a namespace before the host: `tools/mail.example.com`.
+    for host in value.items().iter().filter(|_| key == "hosts") {
+        let namespace = host.text().and_then(|host| Some(host.split_once('/')?.0));
+        namespace.into_iter().for_each(|namespace| add(name_or_glob(namespace), host.place));
+    }
+}
+
+/// Hands over a text, or each of a list.
+fn texts<'n>(value: &'n Node, add: &mut dyn FnMut(&'n str, Place)) {
+    let all = std::iter::once(value).chain(value.items());
+    for (text, place) in all.filter_map(|one| Some((one.text()?, one.place))) {
+        add(text, place);
+    }
+}
+
+/// Hands over the namespaces in an annotation that has an object copied to them, or lets it be copied:
+/// - those of [kubernetes-replicator](https://github.com/mittwald/kubernetes-replicator) (`replicate-to`,
+///   `replication-allowed-namespaces`) and of [Reflector](https://github.com/emberstack/kubernetes-reflector)
+///   (`reflection-auto-namespaces`) list names and regular expressions for whole names;
+/// - other values are selectors of Namespaces, as that of [Kubed](https://github.com/kubeops/config-syncer).
+fn named_in_annotation<'n>(key: &str, value: &'n Node, add: &mut impl FnMut(Named<'n>, Place)) {
+    let Some((_, name)) = key.split_once('/') else { return };
+    let Some(text) = value.text() else { return };
+    if name == "replicate-to" || name.ends_with("amespaces") {
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        items.for_each(|item| add(like(item, Syntax::Whole), value.place));
+    } else if text.contains(NAMESPACE_NAME) && !text.contains('{') {
+        let is_in_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '/' | '_');
+        let words = text.split(|c| !is_in_word(c));
+        let words = words.filter(|word| !matches!(*word, "" | "in" | NAMESPACE_NAME));
+        words.for_each(|word| add(like(word, Syntax::Whole), value.place));
+    }
+}
+
+fn like(text: &str, syntax: Syntax) -> Named<'_> {
+    Named::Like(Pattern { text, syntax })
+}
+
+fn name_or_glob(text: &str) -> Named<'_> {
+    Pattern::of_name(text).map_or(Named::Namespace(text), Named::Like)
+}
+
+/// Whether the `values` in a mapping are names of namespaces: of a selector, or of a condition of Istio.
+fn selects_namespaces(node: &Node) -> bool {
+    matches!(node.text_at(&["key"]), Some(NAMESPACE_NAME | "source.namespace"))
+}
+
+/// Whether the values of a key are regular expressions for names of namespaces: `namespaceRegexes`.
+fn is_of_patterns(key: &str) -> bool {
+    let ends = ["Regexes", "Regexps", "Patterns", "Regex", "Regexp", "Pattern"];
+    let name = ends.iter().find_map(|end| key.strip_suffix(end));
+    name.is_some_and(is_of_namespaces)
 }
 
 /// Whether the values of a key are names of namespaces: `namespace`, `notNamespaces`, `storageNamespace`, or those of
@@ -116,8 +190,11 @@ fn namespace_of_identity(text: &str) -> Option<&str> {
     }
     // Most texts have no slash, and one character is looked for much faster.
     let identity = text.contains('/').then(|| text.split_once("/ns/"))??.1;
-    let (namespace, rest) = identity.split_once('/')?;
-    rest.starts_with("sa/").then_some(namespace)
+    match identity.split_once('/') {
+        Some((namespace, rest)) => rest.starts_with("sa/").then_some(namespace),
+        // Istio takes a `*` at the end of an identity for any text.
+        None => identity.ends_with('*').then_some(identity),
+    }
 }
 
 #[cfg(test)]
@@ -130,7 +207,12 @@ mod tests {
         object.as_object_mut().expect("a mapping").extend(body.as_object().expect("one").clone());
         let object = Object::from_node(Node::from_json(object)).expect("an object");
         let mut all = Vec::new();
-        named_by(&object, &mut |namespace, _| all.push(namespace.to_owned()));
+        named_by(&object, &mut |named, _| {
+            all.push(match named {
+                Named::Namespace(name) => name.to_owned(),
+                Named::Like(pattern) => format!("{:?} {}", pattern.syntax, pattern.text),
+            });
+        });
         all
     }
 
@@ -163,6 +245,45 @@ mod tests {
         ] {
             assert_eq!(named("Anything", body.clone()), wanted, "{body}");
         }
+    }
+
+    #[test]
+    fn namespaces_that_get_something_are_found_in_patterns_and_annotations() {
+        for (body, wanted) in [
+            (
+                json!({"spec": {"conditions": [{"namespaceRegexes": ["b.*", "c"]}]}}),
+                &["Part b.*", "Part c"][..],
+            ),
+            (json!({"spec": {"namespacePattern": "b"}}), &["Part b"]),
+            (
+                json!({"spec": {"from": [{"source": {"namespaces": ["b*", "c"]}}]}}),
+                &["Glob b*", "c"],
+            ),
+            (json!({"matchNamespace": ["b[a-z]*"]}), &["Whole b[a-z]*"]),
+            (json!({"spec": {"principals": ["cluster.local/ns/b-*"]}}), &["Glob b-*"]),
+            (json!({"spec": {"when": [{"key": "source.namespace", "values": ["b"]}]}}), &["b"]),
+            (
+                json!({"spec": {"secretTemplate": {"annotations": {
+                    "reflector.v1.k8s.emberstack.com/reflection-auto-namespaces": "b,c"
+                }}}}),
+                &["Whole b", "Whole c"],
+            ),
+        ] {
+            assert_eq!(named("Anything", body.clone()), wanted, "{body}");
+        }
+        for (key, value, wanted) in [
+            ("replicator.v1.mittwald.de/replicate-to", "b, c-.*,", &["Whole b", "Whole c-.*"][..]),
+            ("replicator.v1.mittwald.de/replication-allowed-namespaces", "b", &["Whole b"]),
+            ("reflector.v1.k8s.emberstack.com/reflection-allowed-namespaces", "b", &["Whole b"]),
+            ("example.com/replicate-from", "b/c", &[]),
+            ("kubectl.kubernetes.io/last-applied-configuration", r#"{"metadata.name": "b"}"#, &[]),
+        ] {
+            let body = json!({"metadata": {"name": "a", "annotations": {key: value}}, "data": {"namespace": "x"}});
+            assert_eq!(named("Secret", body), wanted, "{key}");
+        }
+        let selector = format!("{NAMESPACE_NAME} in (b,c)");
+        let body = json!({"metadata": {"name": "a", "annotations": {"kubed.appscode.com/sync": selector}}});
+        assert_eq!(named("Secret", body), ["Whole b", "Whole c"]);
     }
 
     #[test]

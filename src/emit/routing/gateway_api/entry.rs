@@ -1,18 +1,20 @@
 //! Makes entry clones of HTTPRoutes and GRPCRoutes, and originals that remove the key.
 
-use super::{complete_matches, kind_of, write_backends};
+use super::{complete_matches, write_backends};
 use crate::emit::meta;
 use crate::emit::routing::Moved;
 use crate::emit::routing::entries::{
     add_to_baggage, cors_origins, drop_key_changes, key_header, mark_stripped, member, remove_key,
     rewrite_redirect, rewrite_response_urls,
 };
-use crate::kube::Object;
-use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteSpec};
+use crate::kube::gateway::{API_VERSION, GROUP, ParentRef, Route, RouteKind, RouteSpec};
+use crate::kube::{Object, RouteApi};
 use crate::plan::routing::entries::{CloneRule, EntryClone};
 use crate::plan::routing::swap::Swapped;
 use crate::plan::{Environment, Plan};
 use crate::yaml::Node;
+
+const API: RouteApi = RouteApi::GatewayApi;
 
 /// The clone of an entry route for one preview.
 pub(in super::super) fn clone(
@@ -24,10 +26,11 @@ pub(in super::super) fn clone(
     let moved = Moved::beside(plan, env, original);
     let gateway = &clone.entry.gateway;
     let namespace = original.id.namespace.as_str();
+    let kind = RouteKind::of(original);
     let rules = clone.way.rules.iter().zip(&clone.rules);
     Object::from_typed(&Route {
         api_version: API_VERSION,
-        kind: kind_of(original),
+        kind: kind.name(),
         metadata: meta::derived(plan.config, &clone.name(env.name), namespace, Some(env.name)),
         spec: RouteSpec {
             parent_refs: vec![ParentRef {
@@ -43,7 +46,7 @@ pub(in super::super) fn clone(
             rules: rules
                 .map(|(planned, swapped)| {
                     let mut rule = swapped.rule.clone();
-                    complete_matches(&mut rule, kind_of(original));
+                    complete_matches(&mut rule, kind);
                     clone_rule(plan, planned, swapped, &moved, rule)
                 })
                 .collect(),
@@ -68,14 +71,14 @@ fn clone_rule(
             cors.set("allowOrigins", Node::list(cors_origins(origins, preview, Node::string)));
         }
     }
-    rewrite_response_urls(&mut rule, "backendRefs", planned, preview);
+    rewrite_response_urls(API, &mut rule, planned, preview);
     if has_backends(&rule) {
         let (key, member) = (key_header(plan), member(plan, preview));
-        drop_key_changes(&mut rule, "backendRefs", key, member.as_deref());
+        drop_key_changes(API, &mut rule, key, member.as_deref());
         let modifier = header_modifier(&mut rule);
         push_header(modifier, "set", key, preview);
         if let Some(member) = member
-            && !add_to_baggage(modifier, &["set", "add"], &member)
+            && !add_to_baggage(API, modifier, &["set", "add"], &member)
         {
             // Appended to what the client sends.
             push_header(modifier, "add", "baggage", &member);
@@ -87,9 +90,9 @@ fn clone_rule(
 /// An original whose rules remove the key that a client sends.
 pub(in super::super) fn strip(plan: &Plan<'_>, original: &Object) -> Object {
     let mut object = original.clone();
-    let rules = object.node.at_mut(&["spec", "rules"]).map(Node::items_mut).unwrap_or_default();
-    for rule in rules.iter_mut().filter(|rule| has_backends(rule)) {
-        remove_key(plan, header_modifier(rule));
+    let rules = API.form().rules(&mut object.node).iter_mut();
+    for rule in rules.filter(|rule| has_backends(rule)) {
+        remove_key(plan, API, header_modifier(rule));
     }
     mark_stripped(plan, &mut object);
     object

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::emit::meta;
 use crate::emit::routing::PreviewRoute;
 use crate::kube::RouteApi;
-use crate::kube::gateway::{GROUP, GrantFrom, GrantTo, ReferenceGrant, ReferenceGrantSpec};
+use crate::kube::gateway::{
+    GROUP, GrantFrom, GrantTo, ReferenceGrant, ReferenceGrantSpec, RouteKind,
+};
 use crate::kube::{Object, marks};
 use crate::model::ServiceName;
 use crate::plan::routing::Attached;
@@ -17,8 +19,6 @@ use crate::plan::{Environment, Plan};
 
 /// The limit of `from` in a ReferenceGrant, from its CRD.
 const MAX_FROM: usize = 16;
-/// The kinds of routes that a grant is for.
-const ROUTE_KINDS: [&str; 2] = ["HTTPRoute", "GRPCRoute"];
 
 /// A permission that a route of a preview needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,7 +80,7 @@ pub(crate) fn grants(
             Grant::OfBaseline { .. } => None,
         });
         let from: Vec<&str> = from.collect();
-        for (part, from) in from.chunks(MAX_FROM / ROUTE_KINDS.len()).enumerate() {
+        for (part, from) in from.chunks(MAX_FROM / RouteKind::ALL.len()).enumerate() {
             let name = match part {
                 0 => "anabranch".to_owned(),
                 _ => format!("anabranch.part-{}", part + 1),
@@ -109,7 +109,11 @@ fn grant(
     from: &[&str],
 ) -> Object {
     let from = from.iter().flat_map(|namespace| {
-        ROUTE_KINDS.map(|kind| GrantFrom { group: GROUP, kind, namespace: (*namespace).to_owned() })
+        RouteKind::ALL.map(|kind| GrantFrom {
+            group: GROUP,
+            kind: kind.name(),
+            namespace: (*namespace).to_owned(),
+        })
     });
     Object::from_typed(&ReferenceGrant {
         api_version: "gateway.networking.k8s.io/v1beta1",

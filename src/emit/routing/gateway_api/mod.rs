@@ -8,7 +8,7 @@ pub(super) mod grants;
 
 use super::{Moved, baggage};
 use crate::emit::meta;
-use crate::kube::gateway::{API_VERSION, ParentRef, Route, RouteSpec};
+use crate::kube::gateway::{API_VERSION, ParentRef, Route, RouteKind, RouteSpec};
 use crate::kube::{Object, ObjectMeta};
 use crate::model::ServiceName;
 use crate::model::route::gateway_api::{backends, filters, is_hostname, kind_of_backend};
@@ -33,7 +33,7 @@ pub(super) fn attach(
 ) -> Object {
     let original = copy_route.route.object;
     let moved = Moved::inside(plan, env, copy_route);
-    let kind = kind_of(original);
+    let kind = RouteKind::of(original);
     let rules = attached.rules.iter().map(|swapped| {
         let mut rule = swapped.rule.clone();
         complete_matches(&mut rule, kind);
@@ -46,7 +46,7 @@ pub(super) fn attach(
     });
     Object::from_typed(&Route {
         api_version: API_VERSION,
-        kind,
+        kind: kind.name(),
         metadata: meta::derived(plan.config, &copy_route.name, moved.to, Some(env.name)),
         spec: RouteSpec {
             parent_refs: parents.collect(),
@@ -54,11 +54,6 @@ pub(super) fn attach(
             rules: rules.collect(),
         },
     })
-}
-
-/// `HTTPRoute` or `GRPCRoute`.
-fn kind_of(route: &Object) -> &'static str {
-    if route.id.kind == "GRPCRoute" { "GRPCRoute" } else { "HTTPRoute" }
 }
 
 fn parent_service(name: &str, port: Option<u16>) -> ParentRef {
@@ -89,7 +84,7 @@ pub(super) fn mesh_routes(
     let route = |(part, rules)| {
         Object::from_typed(&Route {
             api_version: API_VERSION,
-            kind: routes.kind,
+            kind: routes.kind.name(),
             metadata: metadata(&route_name(routes, env.name, part)),
             spec: RouteSpec {
                 parent_refs: vec![parent_service(routes.service.name(), routes.port)],
@@ -187,10 +182,10 @@ fn any_path() -> Node {
 }
 
 /// A match and the key: one for the header and, where configured, one for the baggage member.
-fn with_key(one: Option<&Node>, key: &RoutingKey, preview: &str, kind: &str) -> Vec<Node> {
-    let header = |kind: &str, name: &str, value: &str| {
+fn with_key(one: Option<&Node>, key: &RoutingKey, preview: &str, kind: RouteKind) -> Vec<Node> {
+    let header = |how: &str, name: &str, value: &str| {
         Node::map([
-            ("type", Node::string(kind)),
+            ("type", Node::string(how)),
             ("name", Node::string(name)),
             ("value", Node::string(value)),
         ])
@@ -213,32 +208,38 @@ fn with_key(one: Option<&Node>, key: &RoutingKey, preview: &str, kind: &str) -> 
 }
 
 /// Writes out what the API server would default in the matches of a rule.
-fn complete_matches(rule: &mut Node, kind: &str) {
-    if kind == "HTTPRoute" && rule.get("matches").is_none_or(|matches| matches.items().is_empty()) {
-        *rule = with_first("matches", Node::list([any_path()]), rule);
+fn complete_matches(rule: &mut Node, kind: RouteKind) {
+    let default = match kind {
+        RouteKind::Http => Some(any_path()),
+        RouteKind::Grpc => None,
+    };
+    let is_empty = rule.get("matches").is_none_or(|matches| matches.items().is_empty());
+    if let Some(default) = default.filter(|_| is_empty) {
+        *rule = with_first("matches", Node::list([default]), rule);
     }
     if let Some(matches) = rule.get_mut("matches") {
         matches.items_mut().iter_mut().for_each(|one| complete_match(one, kind));
     }
 }
 
-fn complete_match(one: &mut Node, kind: &str) {
+fn complete_match(one: &mut Node, kind: RouteKind) {
     let default = |node: &mut Node, field: &str, value: &str| {
         if node.get(field).is_none() {
             *node = with_first(field, Node::string(value), node);
         }
     };
-    if kind == "HTTPRoute" {
-        match one.get_mut("path") {
+    match kind {
+        RouteKind::Http => match one.get_mut("path") {
             Some(path) => {
                 default(path, "value", "/");
                 default(path, "type", "PathPrefix");
             }
             None => *one = with_first("path", any_path().remove("path").unwrap_or_default(), one),
+        },
+        RouteKind::Grpc => {
+            let method = one.get_mut("method").filter(|method| !method.entries().is_empty());
+            method.into_iter().for_each(|method| default(method, "type", "Exact"));
         }
-    } else if let Some(method) = one.get_mut("method").filter(|method| !method.entries().is_empty())
-    {
-        default(method, "type", "Exact");
     }
     for list in ["headers", "queryParams"] {
         if let Some(list) = one.get_mut(list) {

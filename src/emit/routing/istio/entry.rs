@@ -7,13 +7,15 @@ use crate::emit::routing::entries::{
     add_to_baggage, cors_origins, drop_key_changes, key_header, mark_stripped, member, remove_key,
     rewrite_redirect, rewrite_response_urls,
 };
-use crate::kube::Object;
 use crate::kube::istio::{API_VERSION, VirtualService, VirtualServiceSpec};
+use crate::kube::{Object, RouteApi};
 use crate::model::route::istio::export_to;
 use crate::plan::routing::entries::{CloneRule, CorsOrigin, EntryClone, fill};
 use crate::plan::routing::swap::Swapped;
 use crate::plan::{Environment, Plan};
 use crate::yaml::Node;
+
+const API: RouteApi = RouteApi::Istio;
 
 /// The clone of an entry route for one preview.
 pub(in super::super) fn clone(
@@ -52,19 +54,20 @@ fn clone_rule(
     write_routes(&mut rule, swapped, moved);
     write_out_hosts(&mut rule, plan.catalog.home, moved.from);
     if let (Some(to), Some(redirect)) = (&planned.redirect, rule.get_mut("redirect")) {
+        redirect.remove("derivePort");
         rewrite_redirect(redirect, "authority", to, preview);
     }
     if let (Some(origins), Some(policy)) = (&planned.origins, rule.get_mut("corsPolicy")) {
         write_origins(policy, origins, preview);
     }
-    rewrite_response_urls(&mut rule, "route", planned, preview);
+    rewrite_response_urls(API, &mut rule, planned, preview);
     if rule.get("route").is_some() {
         let (key, member) = (key_header(plan), member(plan, preview));
-        drop_key_changes(&mut rule, "route", key, member.as_deref());
+        drop_key_changes(API, &mut rule, key, member.as_deref());
         let request = rule.make(&["headers", "request"]);
         request.make(&["set"]).set(key, Node::string(preview));
         if let Some(member) = member
-            && !add_to_baggage(request, &["set", "add"], &member)
+            && !add_to_baggage(API, request, &["set", "add"], &member)
         {
             request.make(&["add"]).set("baggage", Node::string(member));
         }
@@ -75,9 +78,9 @@ fn clone_rule(
 /// An original whose rules remove the key that a client sends.
 pub(in super::super) fn strip(plan: &Plan<'_>, original: &Object) -> Object {
     let mut object = original.clone();
-    let rules = object.node.at_mut(&["spec", "http"]).map(Node::items_mut).unwrap_or_default();
-    for rule in rules.iter_mut().filter(|rule| rule.get("route").is_some()) {
-        remove_key(plan, rule.make(&["headers", "request"]));
+    let rules = API.form().rules(&mut object.node).iter_mut();
+    for rule in rules.filter(|rule| rule.get("route").is_some()) {
+        remove_key(plan, API, rule.make(&["headers", "request"]));
     }
     mark_stripped(plan, &mut object);
     object

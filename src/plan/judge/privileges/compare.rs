@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{PolicyLabels, annotations, injected};
+use super::{OwnDomains, PolicyLabels, annotations, injected};
 use crate::kube::meta;
 use crate::model::pod_spec;
 use crate::yaml::{Data, Node, by_key};
@@ -31,6 +31,10 @@ pub(super) enum Rule {
     DefaultsToPod(&'static str, &'static Rule),
     /// Quantities of resources that every node has. Those of devices have a slash in their names.
     Quantities,
+    /// A limit may become lower, or be added. None is 0, or absent.
+    Ceiling,
+    /// Steps that change labels of series: those that only drop some series may be added.
+    Relabelings,
     /// A list of words: some may be added.
     AddOnly,
     /// Fields of a mapping, each by its rule. `*` stands for all fields that are not listed.
@@ -96,6 +100,7 @@ pub(crate) fn find<'n>(node: &'n Node, path: &[Step<'_>]) -> Option<&'n Node> {
 /// A comparison in progress.
 pub(super) struct Comparison<'n, 'l> {
     labels: &'l PolicyLabels<'l>,
+    own: &'l OwnDomains<'l>,
     /// The volumes of the pod after the patches.
     volumes: &'n [Node],
     /// The names of those without content from elsewhere.
@@ -111,11 +116,17 @@ pub(super) struct Comparison<'n, 'l> {
 type Value<'n> = Option<&'n Node>;
 
 impl<'n, 'l> Comparison<'n, 'l> {
-    pub(super) fn new(labels: &'l PolicyLabels<'l>, before: &'n Node, after: &'n Node) -> Self {
+    pub(super) fn new(
+        labels: &'l PolicyLabels<'l>,
+        own: &'l OwnDomains<'l>,
+        before: &'n Node,
+        after: &'n Node,
+    ) -> Self {
         let pod_security = [before, after].map(|body| pod_spec(body)?.get("securityContext"));
         let volumes = pod_spec(after).and_then(|pod| pod.get("volumes"));
         Self {
             labels,
+            own,
             volumes: volumes.map(Node::items).unwrap_or_default(),
             plain_volumes: OnceCell::new(),
             pod_security,
@@ -152,11 +163,13 @@ impl<'n, 'l> Comparison<'n, 'l> {
                 let [of_old, of_new] = self.pod_security.map(|pod| pod?.get(key));
                 self.compare(rule, old.or(of_old), new.or(of_new));
             }
+            Rule::Ceiling => self.ceiling(old, new),
+            Rule::Relabelings => self.relabelings(old, new),
             Rule::AddOnly => self.more(old, new),
             Rule::Set(rule) => self.set(rule, old, new),
             Rule::Sequence(rule) => self.sequence(rule, old, new),
-            Rule::Items(key, rule) => self.items(key, rule, false, old, new),
-            Rule::Containers(rule) => self.items("name", rule, true, old, new),
+            Rule::Items(key, rule) => self.items(key, rule, false, [old, new]),
+            Rule::Containers(rule) => self.items("name", rule, true, [old, new]),
             Rule::Mount => self.mount(old, new),
             Rule::Pod(fields) => {
                 self.account(old, new);
@@ -248,8 +261,7 @@ impl<'n, 'l> Comparison<'n, 'l> {
         key: &'static str,
         rule: &'static Rule,
         are_containers: bool,
-        old: Value<'n>,
-        new: Value<'n>,
+        [old, new]: [Value<'n>; 2],
     ) {
         let Some([old, new]) = self.lists(old, new) else { return };
         let value = |item: &'n Node| item.text_at(&[key]).unwrap_or_default();
@@ -336,6 +348,37 @@ impl<'n, 'l> Comparison<'n, 'l> {
         }
     }
 
+    fn ceiling(&mut self, old: Value<'n>, new: Value<'n>) {
+        let number = |value: Value<'_>| value.map_or(Some(0), Node::integer_value);
+        let allowed = match (number(old), number(new)) {
+            (Some(0), _) => true,
+            (Some(old), Some(new)) => new > 0 && new <= old,
+            // A size with a unit.
+            _ => false,
+        };
+        if !allowed {
+            self.report(old, new);
+        }
+    }
+
+    /// Compares steps, whose order counts, and reports them as a whole.
+    fn relabelings(&mut self, old: Value<'n>, new: Value<'n>) {
+        let items = |value: Value<'n>| value.map(Node::items).unwrap_or_default();
+        let drops = |step: &Node| {
+            let action = step.text_at(&["action"]).unwrap_or_default();
+            ["drop", "keep"].iter().any(|word| action.eq_ignore_ascii_case(word))
+        };
+        let mut before = items(old).iter().peekable();
+        for step in items(new) {
+            if before.next_if_eq(&step).is_none() && !drops(step) {
+                return self.report(old, new);
+            }
+        }
+        if before.next().is_some() {
+            self.report(old, new);
+        }
+    }
+
     fn profile(&mut self, old: Value<'n>, new: Value<'n>) {
         let kind = |value: Value<'n>| value.and_then(|profile| profile.text_at(&["type"]));
         let allowed = match (kind(old), kind(new)) {
@@ -395,11 +438,11 @@ impl<'n, 'l> Comparison<'n, 'l> {
     }
 
     fn labels(&mut self, all: bool, old: Value<'n>, new: Value<'n>) {
-        let selecting = self.labels;
+        let (selecting, own) = (self.labels, self.own);
         self.fields(old, new, &|key| {
-            let is_read = annotations::is_read_label(key) || selecting.contains_key(key);
             let is_kept = all || meta::keeps_label(key);
-            if is_read && is_kept { &Rule::Nothing } else { &Rule::Any }
+            let is_read = || selecting.contains_key(key) || annotations::is_read_label(key, own);
+            if is_kept && is_read() { &Rule::Nothing } else { &Rule::Any }
         });
     }
 
@@ -407,10 +450,15 @@ impl<'n, 'l> Comparison<'n, 'l> {
         let text = |value: Value<'n>, key: &str| {
             value.and_then(|value| value.text_at(&[key])).unwrap_or_default()
         };
+        let own = self.own;
         self.fields(old, new, &|key| {
             let values = [text(old, key), text(new, key)];
             let is_kept = all || meta::keeps_annotation(key);
-            if is_kept && annotations::is_read(key, &values) { &Rule::Nothing } else { &Rule::Any }
+            if is_kept && annotations::is_read(key, &values, own) {
+                &Rule::Nothing
+            } else {
+                &Rule::Any
+            }
         });
     }
 }

@@ -1,6 +1,6 @@
 //! What injectors turn into secrets when a container starts: values of variables, and annotations of pods.
 
-/// What values begin with that an injector replaces by a secret:
+/// Prefixes of values that an injector replaces by a secret:
 /// - [Bank-Vaults](https://bank-vaults.dev/docs/mutating-webhook/configuration/), whose
 ///   [secret-init](https://github.com/bank-vaults/secret-init) also reads the stores of clouds, as does
 ///   [secrets-init](https://github.com/doitintl/secrets-init);
@@ -23,8 +23,8 @@ const PREFIXES: &[&str] = &[
     "sm://",
 ];
 
-/// What they have in them: Bank-Vaults replaces parts of a text, and
-/// [akv2k8s](https://akv2k8s.io/tutorials/env-injection/) looks for its word anywhere.
+/// Texts anywhere in values that an injector replaces: Bank-Vaults replaces parts of a text, and
+/// [akv2k8s](https://akv2k8s.io/tutorials/env-injection/) looks for its word.
 const PARTS: &[&str] = &["${vault:", "${>>vault:", "${bao:", "${>>bao:", "@azurekeyvault"];
 
 /// Annotations that make an injector put secrets into a pod, unless their values say no. `*` at the end stands for any
@@ -70,6 +70,7 @@ pub(in crate::plan) fn puts_secrets(key: &str, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::OwnDomains;
     use super::*;
 
     #[test]
@@ -120,7 +121,8 @@ mod tests {
         ] {
             assert!(puts_secrets(key, value), "{key}");
             assert!(!puts_secrets(key, "False"), "{key}");
-            assert!(super::super::annotations::is_read(key, &[value]), "{key}");
+            let own = OwnDomains::default();
+            assert!(super::super::annotations::is_read(key, &[value], &own), "{key}");
         }
         assert!(!puts_secrets("vault.hashicorp.com/agent-inject", ""));
         assert!(!puts_secrets("sidecar.istio.io/inject", "true"));

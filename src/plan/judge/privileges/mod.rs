@@ -7,12 +7,14 @@
 mod annotations;
 mod compare;
 pub(in crate::plan) mod injected;
+mod own_domains;
 mod show;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub(super) use self::compare::{Change, Step, find};
+pub(super) use self::own_domains::OwnDomains;
 pub(super) use self::show::describe;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,10 +31,11 @@ pub(super) type PolicyLabels<'a> = BTreeMap<&'a str, BTreeSet<&'a Id>>;
 pub(super) fn compare<'n>(
     id: &Id,
     labels: &PolicyLabels<'_>,
+    own: &OwnDomains<'_>,
     before: &'n Node,
     after: &'n Node,
 ) -> Vec<Change<'n>> {
-    let mut comparison = compare::Comparison::new(labels, before, after);
+    let mut comparison = compare::Comparison::new(labels, own, before, after);
     comparison.compare(table::of(id), Some(before), Some(after));
     comparison.changes
 }

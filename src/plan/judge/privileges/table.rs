@@ -64,6 +64,8 @@ static EXTERNAL_SECRET: Rule = Fields(&[
     ("spec", Fields(&[("refreshInterval", Any), ("refreshPolicy", Any)])),
 ]);
 
+/// Labels of series tell those of the original from those of copies. With `honorLabels` a pod chooses them itself, with
+/// `honorTimestamps` it says when they are from; both flags and every other way of relabelling are named.
 const ENDPOINTS: Rule = Sequence(&Removable(&Fields(&[
     ("path", Any),
     ("port", Any),
@@ -71,9 +73,10 @@ const ENDPOINTS: Rule = Sequence(&Removable(&Fields(&[
     ("targetPort", Any),
     ("interval", Any),
     ("scrapeTimeout", Any),
-    ("honorLabels", Any),
-    ("honorTimestamps", Any),
-    ("metricRelabelings", Any),
+    ("honorLabels", OFF),
+    ("honorTimestamps", OFF_RESTRICTS),
+    ("relabelings", Relabelings),
+    ("metricRelabelings", Relabelings),
 ])));
 
 static MONITOR: Rule = Fields(&[
@@ -84,7 +87,13 @@ static MONITOR: Rule = Fields(&[
             ("endpoints", ENDPOINTS),
             ("podMetricsEndpoints", ENDPOINTS),
             ("namespaceSelector", Any),
-            ("sampleLimit", Any),
+            ("sampleLimit", Ceiling),
+            ("targetLimit", Ceiling),
+            ("labelLimit", Ceiling),
+            ("labelNameLengthLimit", Ceiling),
+            ("labelValueLengthLimit", Ceiling),
+            ("bodySizeLimit", Ceiling),
+            ("keepDroppedTargets", Any),
         ]),
     ),
 ]);

@@ -19,7 +19,7 @@ fn messages(before: &str, after: &str) -> Vec<String> {
         Id { group: "policy".into(), kind: "P".into(), namespace: "".into(), name: "x".into() };
     let labels = PolicyLabels::from([("tier", [&id].into())]);
     let (before, after) = (object(before), object(after));
-    let changes = compare(&before.id, &labels, &before.node, &after.node);
+    let changes = compare(&before.id, &labels, &OwnDomains::default(), &before.node, &after.node);
     changes.iter().map(|change| describe(&before.id, change)).collect()
 }
 
@@ -253,6 +253,45 @@ fn what_a_pod_gains_is_named_in_every_spelling() {
 }
 
 #[test]
+fn a_key_whose_domain_is_not_the_teams_is_named_once_for_labels_annotations_and_objects() {
+    for (before, after, words) in [
+        (
+            "annotations: {autocert.step.sm/name: cart.shop.svc}",
+            "annotations: {autocert.step.sm/name: payments.shop.svc}",
+            &["autocert.step.sm/name", "from `cart.shop.svc` to `payments.shop.svc`"][..],
+        ),
+        (
+            "",
+            "annotations: {telegraf.influxdata.com/class: infra}",
+            &["telegraf.influxdata.com/class"],
+        ),
+        ("", "annotations: {fluentbit.io/exclude: 'true'}", &["fluentbit.io/exclude"]),
+        ("", "annotations: {pre.hook.backup.velero.io/command: sh}", &["backup.velero.io/command"]),
+        ("", "annotations: {kubearmor-policy: disabled}", &["kubearmor-policy"]),
+        ("", "annotations: {iam.amazonaws.com/role: admin}", &["iam.amazonaws.com/role"]),
+        (
+            "",
+            "labels: {credentials-operator.otterize.com/create-aws-role: 'true'}",
+            &["credentials-operator.otterize.com/create-aws-role"],
+        ),
+    ] {
+        one(&of_metadata(before, after), words);
+    }
+    let service = |metadata: &str| {
+        format!("{{apiVersion: v1, kind: Service, metadata: {{name: s, {metadata}}}}}")
+    };
+    let after = service("annotations: {resource.twingate.com: 'true'}");
+    one(&messages(&service(""), &after), &["metadata.annotations.resource.twingate.com"]);
+    for harmless in [
+        "labels: {app.kubernetes.io/version: v2, team: b, role: a, example.com/tier: web}",
+        "annotations: {checksum/config: a, prometheus.io/scrape: 'true', acme.io/team: shop}",
+        "annotations: {platform.example.com/x: y, backstage.io/kubernetes-id: cart, log-level: debug}",
+    ] {
+        assert_eq!(of_metadata("", harmless), [""; 0], "{harmless}");
+    }
+}
+
+#[test]
 fn a_container_without_a_value_has_that_of_its_pod() {
     let pod = "securityContext: {runAsUser: 1000, runAsNonRoot: true, seccompProfile: {type: Localhost, localhostProfile: p}}";
     let container = |fields: &str| {
@@ -361,6 +400,93 @@ fn other_kinds_are_compared_as_well_and_secrets_are_not_shown() {
             words => one(&said, words),
         }
         assert!(!said.concat().contains("old") && !said.concat().contains("bmV3"), "{said:?}");
+    }
+}
+
+/// The messages about a ServiceMonitor whose spec, or whose endpoint, has these fields.
+fn of_monitors(before: &str, after: &str) -> Vec<String> {
+    let monitor = |spec: &str| {
+        format!(
+            "{{apiVersion: monitoring.coreos.com/v1, kind: ServiceMonitor, metadata: {{name: m}}, spec: {{{spec}}}}}"
+        )
+    };
+    messages(&monitor(before), &monitor(after))
+}
+
+fn of_endpoints(before: &str, after: &str) -> Vec<String> {
+    let endpoint = |fields: &str| format!("endpoints: [{{port: http, {fields}}}]");
+    of_monitors(&endpoint(before), &endpoint(after))
+}
+
+#[test]
+fn what_lets_a_copy_write_series_of_others_is_named() {
+    const DROP: &str = "{action: drop, sourceLabels: [__name__], regex: go_.*}";
+    const NAMESPACE: &str = "{targetLabel: namespace, replacement: shop}";
+    for (before, after, words) in [
+        ("", "honorLabels: true", &["endpoints[0].honorLabels: true"][..]),
+        ("honorTimestamps: false", "", &["honorTimestamps: false"]),
+        ("honorTimestamps: false", "honorTimestamps: true", &["honorTimestamps"]),
+        ("", &format!("relabelings: [{NAMESPACE}]"), &["endpoints[0].relabelings"]),
+        ("", &format!("metricRelabelings: [{DROP}, {NAMESPACE}]"), &["metricRelabelings", "shop"]),
+        (&format!("metricRelabelings: [{DROP}]"), "", &["takes", "metricRelabelings"]),
+        (
+            "metricRelabelings: [{targetLabel: team, replacement: a}]",
+            "metricRelabelings: [{targetLabel: team, replacement: b}]",
+            &["metricRelabelings", "replacement"],
+        ),
+        ("", "metricRelabelings: [{action: labeldrop, regex: namespace}]", &["labeldrop"]),
+        ("", "metricRelabelings: [{action: labelmap, regex: x_(.+)}]", &["labelmap"]),
+    ] {
+        one(&of_endpoints(before, after), words);
+    }
+    for (before, after, words) in [
+        ("sampleLimit: 100", "", &["takes", "sampleLimit: 100"][..]),
+        ("sampleLimit: 100", "sampleLimit: 0", &["sampleLimit"]),
+        ("labelLimit: 100", "labelLimit: 101", &["labelLimit", "from `100` to `101`"]),
+        ("bodySizeLimit: 1MB", "bodySizeLimit: 2MB", &["bodySizeLimit"]),
+        ("", "jobLabel: team", &["jobLabel: team"]),
+        ("", "targetLabels: [namespace]", &["targetLabels"]),
+        ("", "podTargetLabels: [job]", &["podTargetLabels"]),
+        ("", "attachMetadata: {node: true}", &["attachMetadata"]),
+    ] {
+        one(&of_monitors(before, after), words);
+    }
+    for (api, kind, after) in [
+        ("operator.victoriametrics.com/v1beta1", "VMServiceScrape", "honorLabels: true"),
+        ("operator.victoriametrics.com/v1beta1", "VMPodScrape", "sampleLimit: 0"),
+        ("monitoring.googleapis.com/v1", "PodMonitoring", "targetLabels: {metadata: [pod]}"),
+        ("monitoring.coreos.com/v1", "Probe", "jobName: shop"),
+        ("monitoring.coreos.com/v1", "PrometheusRule", "groups: [{name: a}]"),
+    ] {
+        let object = |spec: &str| {
+            format!("{{apiVersion: {api}, kind: {kind}, metadata: {{name: m}}, spec: {{{spec}}}}}")
+        };
+        one(&messages(&object(""), &object(after)), &["spec."]);
+    }
+}
+
+#[test]
+fn what_only_makes_fewer_series_is_not_named() {
+    const DROP: &str = "{action: Drop, sourceLabels: [__name__], regex: go_.*}";
+    const TEAM: &str = "{targetLabel: team, replacement: a}";
+    for (before, after) in [
+        ("honorLabels: true, honorTimestamps: true", "honorLabels: no, honorTimestamps: false"),
+        ("honorLabels: true", ""),
+        ("", &format!("metricRelabelings: [{DROP}]")),
+        (
+            &format!("metricRelabelings: [{TEAM}]"),
+            &format!("metricRelabelings: [{DROP}, {TEAM}, {DROP}], relabelings: [{DROP}]"),
+        ),
+        ("", "path: /m, interval: 10s, scrapeTimeout: 5s"),
+    ] {
+        assert_eq!(of_endpoints(before, after), [""; 0], "{after}");
+    }
+    for (before, after) in [
+        ("", "sampleLimit: 100, bodySizeLimit: 1MB, targetLimit: 1"),
+        ("sampleLimit: 100", "sampleLimit: 10"),
+        ("sampleLimit: 0", ""),
+    ] {
+        assert_eq!(of_monitors(before, after), [""; 0], "{after}");
     }
 }
 

@@ -9,11 +9,12 @@ use super::super::{carries_key, matches_key};
 use super::Pattern;
 use super::host_links::leads_to_itself;
 use super::ways::ServingListener;
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::kube::{Object, RouteApi};
 use crate::model::route::istio::{
     HEADERS, MESH, SOURCE, gateway_name, http, is_host_header, matches, text_match,
 };
+use crate::model::route::regexes::Regexes;
 use crate::model::route::{Route, gateway_api, reader};
 use crate::spec::RoutingKey;
 use crate::yaml::Node;
@@ -42,8 +43,6 @@ pub(in super::super) struct Applicable<'a> {
     pub(super) looping: Vec<&'a Node>,
 }
 
-type Refused = Box<Diagnostic>;
-
 /// Whether the host of a request decides which rules of a route apply.
 pub(super) fn depends_on_host(route: Route<'_>) -> bool {
     let reader = reader(route.api);
@@ -63,7 +62,12 @@ pub(in super::super) struct HostContext<'p> {
     pub(super) key: &'p RoutingKey,
     /// Whether clients of the preview's host speak TLS.
     pub(super) secure: bool,
+    /// The regular expressions of matches.
+    pub(super) regexes: &'p Regexes,
 }
+
+/// To evaluate a match for a host is as much work as this many comparisons of two texts.
+const COST: usize = 8;
 
 /// The rules of an HTTPRoute or GRPCRoute that apply. They are the same at every listener.
 pub(in super::super) fn rules_of_http_route<'a>(
@@ -105,7 +109,7 @@ pub(in super::super) fn rules_of_virtual_service<'a>(
         match &agreed {
             None => agreed = Some((at, applicable)),
             Some((first, other)) if other.rules != applicable.rules => {
-                return Err(Box::new(differs(route, first, at)));
+                return Err(differs(route, first, at).into());
             }
             Some(_) => {}
         }
@@ -132,6 +136,9 @@ fn http_at<'a>(route: &'a Object, context: &MatchContext<'_>) -> Result<Applicab
             return Err(refuse(message, help, delegate));
         }
         let written = matches(node);
+        if !context.hosts.regexes.comparisons.count(COST * (1 + written.len())) {
+            return Ok(Applicable::default());
+        }
         let redirect = reader.redirects(node).into_iter().next();
         if let Some(redirect) = redirect.filter(|one| leads_to_itself(one, context.hosts.original))
         {
@@ -233,7 +240,7 @@ impl MatchContext<'_> {
     }
 
     fn holds(&self, wanted: &Node, text: &str) -> Result<bool, Refused> {
-        text_match(wanted, text).ok_or_else(|| {
+        text_match(wanted, text, self.hosts.regexes).ok_or_else(|| {
             let message = format!("{} has a regular expression that cannot be read", self.route.id);
             let help = "write it in the syntax of RE2, without classes of Unicode";
             refuse(message, help, wanted)
@@ -246,13 +253,11 @@ fn refuse_key(route: &Object, key: &RoutingKey, name: &str, place: &Node) -> Res
     if !carries_key(key, name) {
         return Ok(());
     }
-    Err(Box::new(matches_key(route, name, place.place, "not supported")))
+    Err(matches_key(route, name, place.place, "not supported").into())
 }
 
 fn refuse(message: String, help: &str, node: &Node) -> Refused {
-    Box::new(
-        Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(node.place, "not supported"),
-    )
+    Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help).at(node.place, "not supported").into()
 }
 
 fn differs(route: &Object, one: &ServingListener<'_>, other: &ServingListener<'_>) -> Diagnostic {

@@ -3,17 +3,19 @@
 //! A link from one original host to another becomes one between their preview hosts. A host without a preview host
 //! stays.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::applicable::ApplicableRule;
 use super::{CloneRule, Pattern, fill};
 use crate::kube::RouteApi;
 use crate::model::route::gateways::{Gateways, Hit, Listener, listeners};
-use crate::model::route::istio::text_match;
-use crate::model::route::{Redirect, reader, response_headers};
+use crate::model::route::regexes::Regexes;
+use crate::model::route::{Reader, Redirect, reader, response_headers};
 use crate::ordered::ordered;
 use crate::spec::Entry;
-use crate::yaml::Node;
+use crate::yaml::{Node, write_document};
 
 /// The preview host of each original host of an entry.
 #[derive(Debug, Default)]
@@ -23,6 +25,9 @@ pub(super) struct PreviewHosts {
     wildcard: BTreeMap<String, Pattern>,
     /// Exact hosts of routes that have no preview host.
     others: BTreeSet<String>,
+    /// The origins of preview hosts that join a pattern, by the URL of a preview host and the pattern. Many rules allow
+    /// the same.
+    joining: RefCell<BTreeMap<(String, String), Rc<[Pattern]>>>,
 }
 
 impl PreviewHosts {
@@ -118,6 +123,7 @@ pub enum CorsOrigin<'a> {
 pub(super) struct Links<'p> {
     pub(super) hosts: &'p PreviewHosts,
     pub(super) listener: EntryListener,
+    pub(super) regexes: &'p Regexes,
 }
 
 impl Links<'_> {
@@ -141,35 +147,63 @@ impl Links<'_> {
 
     /// The origins that a clone allows; `None` if they are those of the original. An original host is replaced by its
     /// preview host. A pattern stays, and the preview hosts of all original hosts that it covers are added.
-    fn allowed_origins<'a>(&self, list: &'a Node) -> Option<Vec<CorsOrigin<'a>>> {
+    fn allowed_origins<'a>(
+        &self,
+        reader: &dyn Reader,
+        list: &'a Node,
+    ) -> Option<Vec<CorsOrigin<'a>>> {
         let mut all = Vec::new();
         let mut seen = BTreeSet::new();
-        let mut add = |all: &mut Vec<CorsOrigin<'a>>, preview: &Pattern| {
-            let url = self.url(preview);
+        let mut add = |all: &mut Vec<CorsOrigin<'a>>, url: String| {
             if seen.insert(url.clone()) {
                 all.push(CorsOrigin::Preview(Pattern(url)));
             }
         };
         for one in list.items() {
-            let exact = one.text().filter(|text| !text.contains('*')).or(one.text_at(&["exact"]));
-            if let Some(exact) = exact {
+            if let Some(exact) = reader.exact_origin(one) {
                 let host = exact.split_once("://").map_or(exact, |(_, host)| host);
                 match self.hosts.of(host.split(':').next().unwrap_or(host)) {
-                    Some(preview) => add(&mut all, preview),
+                    Some(preview) => add(&mut all, self.url(preview)),
                     None => all.push(CorsOrigin::Kept(one)),
                 }
                 continue;
             }
             all.push(CorsOrigin::Kept(one));
-            let known = |scheme: &&str, host: &str| covers(one, &format!("{scheme}{host}"));
-            for (host, preview) in &self.hosts.exact {
-                let is_covered = covers(one, &fill(&self.url(preview), "preview"));
-                if !is_covered && ["https://", "http://"].iter().any(|scheme| known(scheme, host)) {
-                    add(&mut all, preview);
-                }
+            for url in self.joining(reader, one).iter() {
+                add(&mut all, url.0.clone());
             }
         }
         all.iter().any(|origin| matches!(origin, CorsOrigin::Preview(_))).then_some(all)
+    }
+
+    /// The origins of preview hosts that a pattern does not allow although it allows their original hosts.
+    fn joining(&self, reader: &dyn Reader, pattern: &Node) -> Rc<[Pattern]> {
+        let mut text = String::new();
+        write_document(&mut text, pattern);
+        let key = (self.listener.base.clone(), text);
+        let known = self.hosts.joining.borrow().get(&key).cloned();
+        if let Some(known) = known {
+            let is_counted = self.regexes.comparisons.count(known.len());
+            return if is_counted { known } else { Rc::default() };
+        }
+        let allows = |origin: &str| {
+            let is_counted =
+                self.regexes.comparisons.count(1 + pattern.text().map_or(0, str::len) / 64);
+            is_counted && reader.allows_origin(pattern, origin, self.regexes)
+        };
+        let mut joining = Vec::new();
+        for (host, preview) in &self.hosts.exact {
+            let mut schemes = ["https://", "http://"].into_iter();
+            if schemes.any(|scheme| allows(&format!("{scheme}{host}"))) {
+                let url = self.url(preview);
+                if !allows(&fill(&url, "preview")) {
+                    joining.push(Pattern(url));
+                }
+            }
+        }
+        let joining: Rc<[Pattern]> = joining.into();
+        self.hosts.joining.borrow_mut().insert(key, Rc::clone(&joining));
+        joining
     }
 
     /// A text with the URLs of original hosts rewritten to their preview hosts; `None` if it has no such URL.
@@ -211,7 +245,7 @@ impl<'a> CloneRule<'a> {
         let reader = reader(api);
         let redirect = reader.redirects(node).into_iter().next();
         let redirect = redirect.and_then(|redirect| links.redirect_target(redirect));
-        let origins = reader.origins(node).and_then(|list| links.allowed_origins(list));
+        let origins = reader.origins(node).and_then(|list| links.allowed_origins(reader, list));
         let response_values = response_headers(api, node).into_iter().filter_map(|(_, value)| {
             let text = value.text()?;
             Some((text, links.rewritten_urls(text)?))
@@ -306,33 +340,10 @@ pub(super) fn leads_to_itself(redirect: &Redirect<'_>, host: &str) -> bool {
     !redirect.has_path && host_of(redirect).is_none_or(|to| to.eq_ignore_ascii_case(host))
 }
 
-/// Whether an entry of `allowOrigins` covers an origin. It is a text with stars or a match of Istio.
-fn covers(pattern: &Node, origin: &str) -> bool {
-    let Some(text) = pattern.text() else {
-        return text_match(pattern, origin).unwrap_or(false);
-    };
-    let (mut parts, mut rest) = (text.split('*'), origin);
-    let first = parts.next().unwrap_or_default();
-    let Some(behind) = rest.strip_prefix(first) else {
-        return false;
-    };
-    rest = behind;
-    let parts: Vec<&str> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else {
-        return rest.is_empty();
-    };
-    for part in middle {
-        let Some(at) = rest.find(part) else {
-            return false;
-        };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Comparisons;
     use serde_json::json;
 
     fn preview_hosts() -> PreviewHosts {
@@ -347,9 +358,13 @@ mod tests {
         preview_hosts
     }
 
-    fn links(hosts: &PreviewHosts) -> Links<'_> {
+    fn regexes() -> Regexes {
+        Regexes::new(Comparisons::new(usize::MAX))
+    }
+
+    fn links<'p>(hosts: &'p PreviewHosts, regexes: &'p Regexes) -> Links<'p> {
         let base = "https://{}:8443".to_owned();
-        Links { hosts, listener: EntryListener { secure: true, port: Some(8443), base } }
+        Links { hosts, listener: EntryListener { secure: true, port: Some(8443), base }, regexes }
     }
 
     #[test]
@@ -365,10 +380,11 @@ mod tests {
     #[test]
     fn origins_of_previews_join_what_covers_their_originals() {
         let hosts = preview_hosts();
-        let links = links(&hosts);
+        let regexes = regexes();
+        let links = links(&hosts, &regexes);
         let said = |list: serde_json::Value| -> Vec<String> {
             let list = Node::from_json(list);
-            let all = links.allowed_origins(&list).unwrap_or_default();
+            let all = links.allowed_origins(reader(RouteApi::Istio), &list).unwrap_or_default();
             let one = |origin: &CorsOrigin<'_>| match origin {
                 CorsOrigin::Kept(node) => node.to_json().to_string(),
                 CorsOrigin::Preview(url) => url.of("pr-1"),
@@ -393,7 +409,8 @@ mod tests {
     #[test]
     fn urls_in_headers_of_answers_lead_to_preview_hosts() {
         let hosts = preview_hosts();
-        let links = links(&hosts);
+        let regexes = regexes();
+        let links = links(&hosts, &regexes);
         let rewritten = |text| links.rewritten_urls(text).map(|made| made.of("pr-1"));
         for (text, made) in [
             ("http://www.x.com", "https://pr-1-www.p.com:8443"),
@@ -413,15 +430,5 @@ mod tests {
         {
             assert_eq!(rewritten(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn stars_of_an_origin_stand_for_anything() {
-        let covers = |pattern: &str, origin| covers(&Node::string(pattern), origin);
-        assert!(covers("https://*.x.com", "https://a.b.x.com"));
-        assert!(covers("*://*.x.*", "https://a.x.org"));
-        assert!(!covers("https://*.x.com", "https://x.com"));
-        assert!(!covers("https://a.*", "http://a.x"));
-        assert!(!covers("https://a", "https://a.x"));
     }
 }

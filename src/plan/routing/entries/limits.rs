@@ -6,6 +6,7 @@ use super::super::planner::planner;
 use super::{CloneRule, Entries};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::Object;
+use crate::kube::gateway::name_of;
 use crate::model::route::Route;
 use crate::model::route::gateway_api::{backends, filters, rules};
 use crate::spec::RoutingKey;
@@ -59,7 +60,8 @@ pub(in super::super) fn full_for_clone(
     };
     let of_key = |name: &str| name.eq_ignore_ascii_case(&key.header);
     let names = |list: &str, header: &str| {
-        modifier.items_at(&[list]).iter().any(|one| name_of(one).eq_ignore_ascii_case(header))
+        let mut names = modifier.items_at(&[list]).iter().filter_map(name_of);
+        names.any(|name| name.eq_ignore_ascii_case(header))
     };
     findings.extend(full(route, (modifier, "set"), ("sets", 1, "for the key"), of_key));
     let is_joined = key.baggage.is_empty() || names("set", "baggage") || names("add", "baggage");
@@ -97,7 +99,7 @@ fn full(
     is_replaced: impl Fn(&str) -> bool,
 ) -> Option<Diagnostic> {
     let all = modifier.items_at(&[list]);
-    let others = all.iter().filter(|one| !is_replaced(name_of(one))).count();
+    let others = all.iter().filter(|one| !name_of(one).is_some_and(&is_replaced)).count();
     if others + added <= HEADERS {
         return None;
     }
@@ -128,9 +130,4 @@ fn modifier(rule: &Node) -> Option<&Node> {
     let filter =
         filters.find(|filter| filter.text_at(&["type"]) == Some("RequestHeaderModifier"))?;
     Some(filter.get("requestHeaderModifier").unwrap_or(filter))
-}
-
-/// The name in an item of a header modifier.
-fn name_of(item: &Node) -> &str {
-    item.text().or(item.text_at(&["name"])).unwrap_or_default()
 }

@@ -20,7 +20,9 @@ use super::swap::Swapped;
 use super::{group_by_affected, hosts};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi};
+use crate::limits::{Comparisons, flag, or_raise};
 use crate::model::route::gateways::{GatewayId, Gateways};
+use crate::model::route::regexes::Regexes;
 use crate::model::route::{Route, reader};
 use crate::model::{Catalog, ServiceName};
 use crate::plan::environment::Environment;
@@ -155,12 +157,16 @@ pub(super) struct Planned<'a> {
     pub(super) ways: Vec<Arc<WayIn<'a>>>,
 }
 
-/// Plans the clones of every preview, if these are not more than `most`.
+/// This many comparisons of a host with an origin or a match count as one pair.
+const OF_PAIR: usize = 4;
+
+/// Plans the clones of every preview, if these are not more than `most` and need no more comparisons than those of
+/// `pairs` pairs.
 pub(super) fn plan<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     environments: &[Environment<'a>],
-    most: usize,
+    (most, pairs): (usize, usize),
     report: &mut Report,
 ) -> Entries<'a> {
     let entries = &config.previews.spec.routing.entries;
@@ -180,6 +186,7 @@ pub(super) fn plan<'a>(
         key: &config.previews.spec.routing.key,
         gateways: &gateways,
         routes: &routes,
+        regexes: Regexes::new(Comparisons::new(pairs.saturating_mul(OF_PAIR))),
         findings: Default::default(),
     };
     let (mut all, mut stripped) = (Vec::new(), BTreeMap::new());
@@ -197,6 +204,10 @@ pub(super) fn plan<'a>(
         });
         let ways = finder.ways(entry, entry_routes).into_iter().map(Arc::new).collect();
         all.push(Planned { entry, ways });
+    }
+    if finder.regexes.comparisons.is_over() {
+        report.push(too_many_comparisons(config, pairs));
+        return planned;
     }
     report.extend(finder.findings.take().into_values());
     at_gateways::check(config, &gateways, &all, report);
@@ -255,10 +266,19 @@ fn urls(all: &[Planned<'_>]) -> Vec<Pattern> {
     urls
 }
 
+fn too_many_comparisons(config: &Config, pairs: usize) -> Diagnostic {
+    let message = format!(
+        "ways in need more comparisons, of hosts with origins and matches, than the limit of {pairs} pairs"
+    );
+    let help = or_raise("have fewer hosts, or fewer patterns of origins and hosts", flag::PAIRS);
+    config.finding(&code::OUTPUT_LIMIT, "spec.routing.entries", message, help)
+}
+
 fn nothing_leads_in(config: &Config, number: usize, entry: &Entry) -> Diagnostic {
     if entry.of.is_empty() {
         let message = "no route leads from a Gateway into the baseline";
-        let help = "pass the HTTPRoute, GRPCRoute or VirtualService of the entry with --baseline";
+        let kinds = RouteApi::ALL.map(|api| api.names().kinds.join(", ")).join(" or ");
+        let help = format!("pass the {kinds} of the entry with --baseline");
         return config.finding(&code::ENTRY_NOT_CLONED, "spec.routing.entries", message, help);
     }
     let path = format!("spec.routing.entries[{number}].of");

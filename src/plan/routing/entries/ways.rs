@@ -12,6 +12,7 @@ use super::host_links::{EntryListener, Links, PreviewHosts};
 use super::{CloneRule, Pattern, WayIn, preview_host};
 use crate::diagnostic::{Diagnostic, code};
 use crate::model::route::gateways::{BoundGateway, GatewayId, Gateways, Hit, listeners};
+use crate::model::route::regexes::Regexes;
 use crate::model::route::{Route, reader};
 use crate::spec::{Entry, RoutingKey};
 use crate::yaml::Node;
@@ -59,6 +60,8 @@ pub(super) struct WayFinder<'a, 'f> {
     pub(super) gateways: &'f Gateways<'a>,
     /// The entry routes.
     pub(super) routes: &'f [Route<'a>],
+    /// The regular expressions of the routes, and the count of comparisons.
+    pub(super) regexes: Regexes,
     /// Findings, each once however many entries and hosts it concerns.
     pub(super) findings: RefCell<BTreeMap<String, Diagnostic>>,
 }
@@ -161,7 +164,8 @@ impl<'a> WayFinder<'a, '_> {
         let preview_hosts = self.preview_hosts(entry, &routes);
         let mut ways = Vec::new();
         for RouteGroups { route, gateways, groups } in routes {
-            let links = Links { hosts: &preview_hosts, listener: listener(route) };
+            let (hosts, regexes) = (&preview_hosts, &self.regexes);
+            let links = Links { hosts, listener: listener(route), regexes };
             for (part, HostGroup { applicable, hosts }) in groups.into_iter().enumerate() {
                 let made = |rule| CloneRule::new(route.api, rule, &links);
                 let rules = applicable.into_iter().map(made);
@@ -253,14 +257,21 @@ impl<'a> WayFinder<'a, '_> {
                 Some((_, applicable)) => applicable.clone(),
                 None => match planner(route.api).applicable(
                     route.object,
-                    &HostContext { original: host, preview: &preview, at, key: self.key, secure },
+                    &HostContext {
+                        original: host,
+                        preview: &preview,
+                        at,
+                        key: self.key,
+                        secure,
+                        regexes: &self.regexes,
+                    },
                 ) {
                     Ok(applicable) => {
                         looping.extend(applicable.looping);
                         applicable.rules
                     }
-                    Err(finding) => {
-                        self.say(*finding);
+                    Err(refused) => {
+                        refused.into_iter().for_each(|finding| self.say(finding));
                         return Vec::new();
                     }
                 },
@@ -268,7 +279,11 @@ impl<'a> WayFinder<'a, '_> {
             if !by_host && known.iter().all(|(other, _)| *other != at.as_slice()) {
                 known.push((at, applicable.clone()));
             }
-            match groups.iter_mut().find(|group| group.applicable == applicable) {
+            let compared = 1 + applicable.len();
+            let is_same = |group: &&mut HostGroup<'_>| {
+                self.regexes.comparisons.count(compared) && group.applicable == applicable
+            };
+            match groups.iter_mut().find(is_same) {
                 Some(group) => group.hosts.push((host.clone(), preview)),
                 None => groups.push(HostGroup { applicable, hosts: vec![(host.clone(), preview)] }),
             }

@@ -4,11 +4,12 @@
 //! over another rule that outranked the original. That rule is then derived too.
 
 use super::super::planner::Planning;
-use super::super::precedence::{Condition, Precedence, precedence};
 use super::super::swap::Swapped;
 use super::super::{RouteIndex, carries_key, matches_key};
 use super::Rule;
+use super::precedence::{Condition, Precedence, precedence};
 use crate::diagnostic::{Diagnostic, Report, code};
+use crate::kube::gateway::RouteKind;
 use crate::kube::{Object, RouteApi};
 use crate::model::ServiceName;
 use crate::model::route::Route;
@@ -33,13 +34,13 @@ impl<'a> Rules<'a> {
     pub(super) fn of(routes: &[&'a Object]) -> Self {
         let mut matches = Vec::new();
         for route in routes {
-            let grpc = route.id.kind == "GRPCRoute";
+            let kind = RouteKind::of(route);
             for rule in rules(route) {
                 let list = rule.items_at(&["matches"]);
                 let nodes: Vec<Option<&'a Node>> =
                     if list.is_empty() { vec![None] } else { list.iter().map(Some).collect() };
                 for node in nodes {
-                    let (precedence, condition) = (precedence(node, grpc), Condition::new(node));
+                    let (precedence, condition) = (precedence(node, kind), Condition::new(node));
                     matches.push(Match { route, rule, node, precedence, condition });
                 }
             }

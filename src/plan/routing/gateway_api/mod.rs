@@ -5,6 +5,7 @@
 //! See <https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule>.
 
 mod derive;
+mod precedence;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +15,9 @@ use super::hosts::of_parents;
 use super::planner::{Planner, Planning, ServiceRoutes};
 use super::swap::{Backend, Swapped};
 use super::{Attached as AnyAttached, MeshRoutes, RouteIndex, group_by_affected};
-use crate::diagnostic::{Diagnostic, code};
-use crate::kube::{Object, RouteApi, gateway::GROUP};
+use crate::diagnostic::{Diagnostic, Refused, code};
+use crate::kube::gateway::{GROUP, RouteKind};
+use crate::kube::{Object, RouteApi};
 use crate::model::route::Route;
 use crate::model::route::gateway_api::{
     backends, dropped, filters, ignored_parent, is_hostname, kind_of_parent, namespace_of, parents,
@@ -38,8 +40,8 @@ pub struct PreviewRoutes<'a> {
     pub port: Option<u16>,
     /// Whether the name contains the port, because the service has several.
     pub port_in_name: bool,
-    /// `HTTPRoute` or `GRPCRoute`.
-    pub kind: &'static str,
+    /// The kind of the routes.
+    pub(crate) kind: RouteKind,
     /// The rules, the more important first.
     pub rules: Vec<Rule<'a>>,
 }
@@ -173,7 +175,7 @@ impl Planner for GatewayApi {
         &self,
         route: &'a Object,
         context: &HostContext<'_>,
-    ) -> Result<Applicable<'a>, Box<Diagnostic>> {
+    ) -> Result<Applicable<'a>, Refused> {
         entries::rules_of_http_route(route, context)
     }
 
@@ -271,7 +273,7 @@ impl<'a> ParentedRoutes<'a> {
     /// Collects the routes that are attached to Services of the baseline and that Istio follows.
     pub(super) fn of(catalog: &'a Catalog<'a>) -> Self {
         let mut by_service: BTreeMap<ServiceName<'_>, Vec<_>> = BTreeMap::new();
-        for kind in ["HTTPRoute", "GRPCRoute"] {
+        for kind in RouteKind::ALL.map(RouteKind::name) {
             for route in catalog.in_baseline(GROUP, kind).filter(|route| dropped(route).is_none()) {
                 for (service, port) in followed_parents(route, catalog) {
                     by_service.entry(service).or_default().push((route, port));
@@ -342,7 +344,7 @@ impl<'a> ServiceRoutes<'a> for ParentedRoutes<'a> {
                     service,
                     port: *port,
                     port_in_name: port.is_some() && service.ports.len() > 1,
-                    kind: if routes[0].id.kind == "GRPCRoute" { "GRPCRoute" } else { "HTTPRoute" },
+                    kind: RouteKind::of(routes[0]),
                     rules,
                 });
                 if to.is_over_limit() {
@@ -377,7 +379,7 @@ fn plan_unwritten<'a>(
             service,
             port: Some(port.number),
             port_in_name: service.ports.len() > 1,
-            kind: "HTTPRoute",
+            kind: RouteKind::Http,
             rules,
         });
     }

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use super::super::overlap::may_overlap;
 use super::super::planner::Planning;
 use super::super::swap::Swapped;
-use super::super::virtual_services::{MeshVirtualServices, chosen};
 use super::super::{MeshRoutes, RouteIndex, carries_key, group_by_affected, matches_key};
+use super::overlap::may_overlap;
+use super::virtual_services::{MeshVirtualServices, chosen};
 use super::{Derived, HostRules, InMesh, RuleSource};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi, marks};
@@ -22,7 +22,7 @@ use crate::spec::Delivery;
 use crate::yaml::Node;
 
 /// Plans the VirtualServices of one service for the previews that are involved.
-pub(in crate::plan::routing) fn plan<'a>(
+pub(super) fn plan<'a>(
     to: &mut Planning<'_, 'a, '_>,
     virtual_services: &MeshVirtualServices<'a>,
     service: &'a Service<'a>,

@@ -1,20 +1,22 @@
 //! VirtualServices in the mesh. Istio follows only one for a host and a caller, so it has the rules of all previews.
 //!
 //! Out come the rules of all previews for a host, those of a wildcard that they would shadow, and the rules that
-//! apply inside a preview. `derive` decides which rules these are.
+//! apply inside a preview. `virtual_services` finds the VirtualService of a host, and `derive` decides which rules these
+//! are.
 //! See <https://istio.io/latest/docs/reference/config/networking/virtual-service/>.
 
 mod derive;
+mod overlap;
+mod virtual_services;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) use self::derive::plan;
+use self::virtual_services::MeshVirtualServices;
 use super::entries::{self, Applicable, HostContext};
 use super::planner::{Planner, ServiceRoutes};
 use super::swap::{Backend, Swapped, Weight};
-use super::virtual_services::MeshVirtualServices;
 use super::{Attached as AnyAttached, RouteIndex, Routing};
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Refused, code};
 use crate::kube::{Object, RouteApi, istio::GROUP, marks};
 use crate::model::route::gateways::GatewayId;
 use crate::model::route::istio::{
@@ -192,7 +194,7 @@ impl Planner for Istio {
         &self,
         route: &'a Object,
         context: &HostContext<'_>,
-    ) -> Result<Applicable<'a>, Box<Diagnostic>> {
+    ) -> Result<Applicable<'a>, Refused> {
         entries::rules_of_virtual_service(route, context)
     }
 

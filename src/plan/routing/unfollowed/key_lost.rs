@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::RouteIndex;
 use crate::diagnostic::{Diagnostic, Report, code};
+use crate::kube::RouteApi;
 use crate::model::route::reader;
 use crate::yaml::Node;
 
@@ -20,7 +21,7 @@ impl<'a> RouteIndex<'a, '_> {
                     continue;
                 }
                 let mut changes = reader(route.api).request_changes(route.object).into_iter();
-                let lost = changes.find_map(|change| self.loses_key(change));
+                let lost = changes.find_map(|change| self.loses_key(route.api, change));
                 if let Some((node, header)) = lost {
                     let message = format!(
                         "{} changes the header `{header}`, which carries the key",
@@ -38,20 +39,16 @@ impl<'a> RouteIndex<'a, '_> {
     }
 
     /// The list of a header modifier that changes a header of the key, and that header.
-    fn loses_key<'n>(&self, change: &'n Node) -> Option<(&'n Node, &'a str)> {
+    fn loses_key<'n>(&self, api: RouteApi, change: &'n Node) -> Option<(&'n Node, &'a str)> {
         let key = &self.config.previews.spec.routing.key;
         let baggage = (!key.baggage.is_empty()).then_some("baggage");
         [Some(key.header.as_str()), baggage].into_iter().flatten().find_map(|header| {
             ["set", "add", "remove"].into_iter().find_map(|field| {
                 // Adding a member to the baggage keeps the key.
                 let node = change.get(field).filter(|_| header != "baggage" || field != "add")?;
-                let names = node.items().iter().filter_map(|one| match one.text() {
-                    Some(name) => Some(name),
-                    None => one.text_at(&["name"]),
-                });
-                let mut names =
-                    names.chain(node.entries().iter().map(|(name, _)| name.text.as_str()));
-                names.any(|name| name.eq_ignore_ascii_case(header)).then_some((node, header))
+                let mut headers = api.form().headers(node).into_iter();
+                let is_changed = headers.any(|(name, _)| name.eq_ignore_ascii_case(header));
+                is_changed.then_some((node, header))
             })
         })
     }

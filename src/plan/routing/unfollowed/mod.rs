@@ -113,9 +113,10 @@ impl<'a> RouteIndex<'a, '_> {
         let mut needed = required(route).filter(|_| counts);
         let target = needed.find(|target| !self.is_there(target, route))?;
         let message = format!(
-            "{} mirrors requests to `{}`, which is not in the input: Istio drops a GRPCRoute whose mirror is not there",
+            "{} mirrors requests to `{}`, which is not in the input: Istio drops a {} whose mirror is not there",
             route.id,
-            target.text_at(&["name"]).unwrap_or_default()
+            target.text_at(&["name"]).unwrap_or_default(),
+            route.id.kind
         );
         let help = "pass it with --baseline, or take the mirror out of the route";
         let finding = Diagnostic::new(&code::ROUTE_UNSUPPORTED, message, help);

@@ -152,7 +152,7 @@ impl<'t> Events<'t> {
 
     /// The column of the next token; -1 at the end of the document.
     fn column(&self, sign: Sign) -> isize {
-        if sign == Sign::End { -1 } else { self.tokens.cursor.mark.column }
+        if sign == Sign::End { -1 } else { self.tokens.cursor.position.column }
     }
 
     fn start(&mut self) -> Read<()> {
@@ -255,7 +255,7 @@ impl<'t> Events<'t> {
 
     /// Opens the block list or mapping whose first item or key is here. If it is not a key, reads it as a value.
     fn begins_block(&mut self, sign: Sign, properties: &Properties<'t>) -> Read<bool> {
-        let (at, column) = (self.tokens.at(), self.tokens.cursor.mark.column);
+        let (at, column) = (self.tokens.at(), self.tokens.cursor.position.column);
         if !self.tokens.fresh {
             return match sign {
                 Sign::Dash | Sign::Question | Sign::Colon => Err(misplaced(sign, at)),
@@ -327,7 +327,7 @@ impl<'t> Events<'t> {
         let happened = loop {
             let at = self.tokens.at();
             match self.tokens.next()? {
-                _ if self.tokens.cursor.mark.line != before.mark.line => break None,
+                _ if self.tokens.cursor.position.line != before.position.line => break None,
                 sign @ (Sign::Anchor | Sign::Tag) => {
                     if !self.property(sign, &mut properties)? {
                         break None;
@@ -352,10 +352,10 @@ impl<'t> Events<'t> {
             return Ok(Ahead::Other);
         };
         self.tokens.blanks(!self.tokens.fresh);
-        let here = self.tokens.cursor.mark;
+        let here = self.tokens.cursor.position;
         let colon = self.tokens.cursor.first() == Some(b':')
             && (self.tokens.in_flow() || self.tokens.cursor.is_blank_or_end(1));
-        let near = here.line == before.mark.line && before.mark.index + 1024 >= here.index;
+        let near = here.line == before.position.line && before.position.index + 1024 >= here.index;
         if !colon || !near {
             return Ok(Ahead::Value(happened));
         }

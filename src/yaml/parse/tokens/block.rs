@@ -76,10 +76,10 @@ impl<'t> Tokens<'t> {
         let (mut lines, mut widest, mut first) = (Vec::new(), 0, None);
         loop {
             let inside = |column| indent.is_none_or(|indent| column < indent);
-            while inside(self.cursor.mark.column) && self.cursor.first() == Some(b' ') {
+            while inside(self.cursor.position.column) && self.cursor.first() == Some(b' ') {
                 self.cursor.skip();
             }
-            let column = self.cursor.mark.column;
+            let column = self.cursor.position.column;
             widest = widest.max(column);
             if inside(column) && self.cursor.first() == Some(b'\t') {
                 let problem = "a tab stands in the indentation of a block scalar";

@@ -1,8 +1,8 @@
 //! A cursor in a text that knows its line and column.
 
-/// A place. Columns are counted in characters.
+/// Where in the text the cursor is. Columns are counted in characters.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Mark {
+pub(in super::super) struct Position {
     /// In bytes.
     pub(in super::super) at: usize,
     /// In characters.
@@ -14,17 +14,17 @@ pub(in super::super) struct Mark {
 #[derive(Clone, Copy)]
 pub(in super::super) struct Cursor<'t> {
     pub(super) text: &'t str,
-    pub(in super::super) mark: Mark,
+    pub(in super::super) position: Position,
 }
 
 impl<'t> Cursor<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { text, mark: Mark { at: 0, index: 0, line: 0, column: 0 } }
+        Self { text, position: Position { at: 0, index: 0, line: 0, column: 0 } }
     }
 
     /// The byte `ahead` bytes after this place.
     pub(super) fn byte(&self, ahead: usize) -> Option<u8> {
-        self.text.as_bytes().get(self.mark.at + ahead).copied()
+        self.text.as_bytes().get(self.position.at + ahead).copied()
     }
 
     pub(in super::super) fn first(&self) -> Option<u8> {
@@ -33,12 +33,12 @@ impl<'t> Cursor<'t> {
 
     /// Whether this character is here.
     pub(super) fn stands(&self, character: char) -> bool {
-        self.text[self.mark.at..].starts_with(character)
+        self.text[self.position.at..].starts_with(character)
     }
 
     /// The length of the line break `ahead` bytes after this place; 0 if there is none.
     fn break_length(&self, ahead: usize) -> usize {
-        let rest = &self.text.as_bytes()[(self.mark.at + ahead).min(self.text.len())..];
+        let rest = &self.text.as_bytes()[(self.position.at + ahead).min(self.text.len())..];
         match rest {
             // kubectl and kustomize replace `\r\n` by `\n` before they parse, so this is `\r\n` to the parser: one break.
             [b'\r', b'\r', b'\n', ..] => 3,
@@ -68,12 +68,12 @@ impl<'t> Cursor<'t> {
     /// Skips one character.
     pub(super) fn skip(&mut self) {
         let width = match self.first() {
-            Some(0x80..) => self.text[self.mark.at..].chars().next().map_or(0, char::len_utf8),
+            Some(0x80..) => self.text[self.position.at..].chars().next().map_or(0, char::len_utf8),
             _ => 1,
         };
-        self.mark.at += width;
-        self.mark.index += 1;
-        self.mark.column += 1;
+        self.position.at += width;
+        self.position.index += 1;
+        self.position.column += 1;
     }
 
     /// Skips the rest of the line, but not its line break.
@@ -87,18 +87,18 @@ impl<'t> Cursor<'t> {
     pub(super) fn skip_break(&mut self) -> bool {
         let length = self.break_length(0);
         if length > 0 {
-            let is_of_several = self.text[self.mark.at..].starts_with("\r");
-            self.mark.index += if is_of_several { length } else { 1 };
-            self.mark.at += length;
-            self.mark.column = 0;
-            self.mark.line += 1;
+            let is_of_several = self.text[self.position.at..].starts_with("\r");
+            self.position.index += if is_of_several { length } else { 1 };
+            self.position.at += length;
+            self.position.column = 0;
+            self.position.line += 1;
         }
         length > 0
     }
 
     /// Skips a line break and returns it as a scalar gets it: a line feed, but U+2028 and U+2029 stay.
     pub(super) fn take_break(&mut self) -> &'t str {
-        let rest = &self.text[self.mark.at..];
+        let rest = &self.text[self.position.at..];
         let text = match self.break_length(0) {
             0 => "",
             3 if !rest.starts_with('\r') => &rest[..3],
@@ -110,9 +110,9 @@ impl<'t> Cursor<'t> {
 
     /// The `---` or `...` at the start of this line.
     pub(super) fn marker(&self) -> Option<&'t str> {
-        let marker = self.text.get(self.mark.at..self.mark.at + 3)?;
+        let marker = self.text.get(self.position.at..self.position.at + 3)?;
         let is_marker = matches!(marker, "---" | "...");
-        (is_marker && self.mark.column == 0 && self.is_blank_or_end(3)).then_some(marker)
+        (is_marker && self.position.column == 0 && self.is_blank_or_end(3)).then_some(marker)
     }
 
     /// Skips that marker, if it is here.

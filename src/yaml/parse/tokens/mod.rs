@@ -111,7 +111,7 @@ impl<'t> Tokens<'t> {
     }
 
     pub(super) fn at(&self) -> usize {
-        self.cursor.mark.at
+        self.cursor.position.at
     }
 
     /// Whether a bracket is open.
@@ -122,7 +122,7 @@ impl<'t> Tokens<'t> {
     /// Skips blanks, comments and line breaks, and returns the token behind them.
     pub(super) fn next(&mut self) -> Read<Sign> {
         loop {
-            if self.cursor.mark.column == 0 && self.cursor.stands('\u{feff}') {
+            if self.cursor.position.column == 0 && self.cursor.stands('\u{feff}') {
                 let problem = "a byte order mark stands in the middle of a document";
                 return Err(Mistake::new(self.at(), problem).help("remove it"));
             }
@@ -155,7 +155,7 @@ impl<'t> Tokens<'t> {
                 None => Ok(Sign::End),
             };
         };
-        if self.cursor.mark.column == 0 && first == b'%' {
+        if self.cursor.position.column == 0 && first == b'%' {
             let problem = "this line is a directive, which kubectl and kustomize refuse";
             return Err(Mistake::new(at, problem)
                 .help("remove the line, or quote the value that begins with `%`"));

@@ -12,11 +12,11 @@ fn is_word(byte: u8) -> bool {
 impl<'t> Tokens<'t> {
     /// Reads the bytes for which `is` holds.
     fn run(&mut self, is: impl Fn(u8) -> bool) -> &'t str {
-        let from = self.cursor.mark.at;
+        let from = self.cursor.position.at;
         while self.cursor.first().is_some_and(&is) {
             self.cursor.skip();
         }
-        &self.cursor.text[from..self.cursor.mark.at]
+        &self.cursor.text[from..self.cursor.position.at]
     }
 
     /// The name of an anchor or alias.

@@ -47,14 +47,14 @@ impl<'t> Tokens<'t> {
     }
 
     fn take_char(&mut self, text: &mut String) {
-        let from = self.cursor.mark.at;
+        let from = self.cursor.position.at;
         self.cursor.skip();
-        text.push_str(&self.cursor.text[from..self.cursor.mark.at]);
+        text.push_str(&self.cursor.text[from..self.cursor.position.at]);
     }
 
     /// Reads an escape. See <https://yaml.org/spec/1.1/#id872840>, which lacks `\'` and `\/`.
     fn escape(&mut self) -> Read<char> {
-        let at = self.cursor.mark.at;
+        let at = self.cursor.position.at;
         let wrong = |help| {
             Mistake::new(at, "kubectl and kustomize know no such escape in double quotes")
                 .help(help)
@@ -106,7 +106,7 @@ impl<'t> Tokens<'t> {
     }
 
     fn hexadecimal(&mut self, length: usize) -> Option<u32> {
-        let at = self.cursor.mark.at;
+        let at = self.cursor.position.at;
         let digits = self.cursor.text.get(at..at + length)?;
         let all = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
         let code = u32::from_str_radix(digits, 16).ok().filter(|_| all)?;
@@ -122,7 +122,7 @@ impl<'t> Tokens<'t> {
         self.fresh = false;
         loop {
             if self.cursor.is_blank() || self.cursor.is_break(0) {
-                let left = gap.broken && self.cursor.mark.column <= self.indent;
+                let left = gap.broken && self.cursor.position.column <= self.indent;
                 if left && self.cursor.first() == Some(b'\t') {
                     let problem = "a tab stands in the indentation of a value of several lines";
                     return Err(Mistake::tab(self.at(), problem));
@@ -131,7 +131,7 @@ impl<'t> Tokens<'t> {
                 continue;
             }
             let apart = self.at() > end;
-            let outside = apart && !self.in_flow() && self.cursor.mark.column <= self.indent;
+            let outside = apart && !self.in_flow() && self.cursor.position.column <= self.indent;
             let comment = (apart || end == start) && self.cursor.first() == Some(b'#');
             let ended = self.cursor.first().is_none() || self.ends_plain();
             if ended || outside || comment || self.cursor.marker().is_some() {

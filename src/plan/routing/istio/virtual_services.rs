@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::istio::{self, RuleSource};
-use super::planner::{Planning, ServiceRoutes};
+use super::super::planner::{Planning, ServiceRoutes};
+use super::{RuleSource, derive};
 use crate::diagnostic::{Diagnostic, code};
 use crate::kube::{Object, RouteApi, istio::GROUP};
 use crate::model::route::istio::{
@@ -177,7 +177,7 @@ impl<'a> ServiceRoutes<'a> for MeshVirtualServices<'a> {
     }
 
     fn plan(&self, to: &mut Planning<'_, 'a, '_>, service: &'a Service<'a>, involved: &[usize]) {
-        istio::plan(to, self, service, involved);
+        derive::plan(to, self, service, involved);
     }
 }
 

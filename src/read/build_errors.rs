@@ -45,9 +45,9 @@ const OF_YAML: [&str; 6] = [
 const HELM: &str = "must specify --enable-helm";
 
 /// The sentences that may be shown, in order; `None` if all of them may quote a Secret.
-pub(super) fn shown(words: &str) -> Option<String> {
+pub(super) fn shown(stderr: &str) -> Option<String> {
     let mut shown: Vec<&str> = Vec::new();
-    for line in words.lines() {
+    for line in stderr.lines() {
         let mut of_line: Vec<(usize, &str)> = Vec::new();
         for (before, behind) in KNOWN {
             let places = line.match_indices(before);
@@ -72,21 +72,21 @@ pub(super) fn shown(words: &str) -> Option<String> {
 }
 
 /// The message about a text that is not YAML, with its line and its file.
-fn of_yaml(words: &str) -> Option<&str> {
-    let said = words.strip_prefix("yaml: ")?;
+fn of_yaml(line: &str) -> Option<&str> {
+    let said = line.strip_prefix("yaml: ")?;
     let said = match said.strip_prefix("line ") {
         Some(rest) => rest.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix(": ")?,
         None => said,
     };
-    OF_YAML.iter().any(|known| said.starts_with(known)).then_some(words)
+    OF_YAML.iter().any(|known| said.starts_with(known)).then_some(line)
 }
 
 /// The remedy.
-pub(super) fn help(words: &str) -> &'static str {
-    if words.contains(HELM) {
+pub(super) fn help(stderr: &str) -> &'static str {
+    if stderr.contains(HELM) {
         "render its charts yourself, with `helm template` or `kustomize build --enable-helm`, and pass the \
          result with `--baseline -`: neither Flux nor this program runs Helm in a build"
-    } else if words.contains("is not in or below") {
+    } else if stderr.contains("is not in or below") {
         "files beside a kustomization's folder are read where every field is known and no plugin could read \
          others: move the file, or build the folder yourself and pass the result with `--baseline -`"
     } else {
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn sentences_that_quote_no_secret_are_shown() {
-        for (words, wanted) in [
+        for (stderr, wanted) in [
             (
                 "Error: trouble configuring builtin HelmChartInflationGenerator with config: `\nname: \
                  hunter2\n`: must specify --enable-helm",
@@ -127,13 +127,13 @@ mod tests {
                 "into Go struct field Kustomization.namespace of type string",
             ),
         ] {
-            assert_eq!(shown(words).as_deref(), Some(wanted));
+            assert_eq!(shown(stderr).as_deref(), Some(wanted));
         }
     }
 
     #[test]
     fn what_may_quote_a_secret_is_not_shown() {
-        for words in [
+        for stderr in [
             "Error: invalid literal source hunter2, expected key=value",
             "Error: map[string]interface {}(nil): yaml: cannot decode !!str `hunter2` as a !!int",
             "Error: decoding {\"kind\":\"Secret\",\"data\":{\"p\":\"hunter2\"}}: json: cannot unmarshal",
@@ -143,7 +143,7 @@ mod tests {
             "hunter2",
             "",
         ] {
-            assert_eq!(shown(words), None, "{words}");
+            assert_eq!(shown(stderr), None, "{stderr}");
         }
         let half = "unable to parse SM or JSON patch from [patch: \"hunter2\"]";
         assert_eq!(shown(half).as_deref(), Some("unable to parse SM or JSON patch"));

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::kube::gateway::RouteKind;
 use crate::ordered::ordered;
 use crate::yaml::Node;
 
@@ -99,18 +100,20 @@ fn path(node: Option<&Node>) -> (u8, Cow<'_, str>) {
     }
 }
 
-/// The precedence of a match of an HTTPRoute or GRPCRoute.
-pub(super) fn precedence(node: Option<&Node>, grpc: bool) -> Precedence {
-    let (kind, value) = path(node);
+/// The precedence of a match of a route of this kind.
+pub(super) fn precedence(node: Option<&Node>, kind: RouteKind) -> Precedence {
+    let (path_kind, path) = path(node);
     let count = |key| node.map_or(0, |node| node.items_at(&[key]).len());
-    let method = node.and_then(|node| node.get("method"));
-    if grpc && method.is_none() {
-        return Precedence { headers: count("headers"), ..Precedence::default() };
-    }
+    let has_method = node.is_some_and(|node| node.get("method").is_some());
+    // The method of gRPC is a path.
+    let (has_path, has_method) = match kind {
+        RouteKind::Http => (true, has_method),
+        RouteKind::Grpc => (has_method, false),
+    };
     Precedence {
-        path_kind: kind,
-        path_length: value.len(),
-        has_method: !grpc && method.is_some(),
+        path_kind: if has_path { path_kind } else { 0 },
+        path_length: if has_path { path.len() } else { 0 },
+        has_method,
         headers: count("headers"),
         params: count("queryParams"),
     }
@@ -149,7 +152,7 @@ mod tests {
 
     #[test]
     fn path_goes_before_headers_and_length_before_method() {
-        let rank = |value| precedence(Some(&node(value)), false);
+        let rank = |value| precedence(Some(&node(value)), RouteKind::Http);
         let api = rank(json!({"path": {"type": "PathPrefix", "value": "/api"}}));
         let header = rank(json!({"headers": [{"name": "a", "value": "b"}]}));
         let exact = rank(json!({"path": {"type": "Exact", "value": "/a"}}));
@@ -182,7 +185,7 @@ mod tests {
 
     #[test]
     fn methods_of_grpc_rank_as_the_paths_that_istio_makes_of_them() {
-        let rank = |method| precedence(Some(&node(json!({"method": method}))), true);
+        let rank = |method| precedence(Some(&node(json!({"method": method}))), RouteKind::Grpc);
         let regex = |service: &str| json!({"type": "RegularExpression", "service": service});
         let both = rank(json!({"service": "a.B", "method": "Get"}));
         let service = rank(json!({"service": "a.B"}));
