@@ -37,6 +37,7 @@ mod golden;
 mod guide;
 mod hostile;
 mod hostile_patches;
+mod hostile_patterns;
 mod init;
 mod kpt;
 mod layers;

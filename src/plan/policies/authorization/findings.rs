@@ -58,10 +58,11 @@ pub(super) fn unlike(
 }
 
 /// The finding that a pattern of a policy cannot be written for previews.
-pub(super) fn inexpressible(
-    policy: &Policy<'_>,
-    Inexpressible(principal): &Inexpressible,
-) -> Diagnostic {
+pub(super) fn inexpressible(policy: &Policy<'_>, inexpressible: &Inexpressible) -> Diagnostic {
+    let principal = match inexpressible {
+        Inexpressible::Pattern(principal) => principal,
+        Inexpressible::Rules(count) => return too_many_rules(policy, *count),
+    };
     let message = format!(
         "{} names callers by `{principal}`, and no rule can say the same of previews' namespaces",
         policy.object.id
@@ -72,27 +73,31 @@ pub(super) fn inexpressible(
 }
 
 /// The most rules of a policy, and the most sources of a rule, that Istio takes.
-const MOST: usize = 512;
+pub(super) const MOST: usize = 512;
 
 /// The finding that a copy or sibling of a policy has more rules, or sources in a rule, than Istio takes.
 pub(super) fn too_many(policy: &Policy<'_>, spec: &Node) -> Option<Diagnostic> {
     let rules = spec.items_at(&["rules"]);
     let most = rules.iter().map(|rule| rule.items_at(&["from"]).len()).max().unwrap_or_default();
-    let (count, what, help) = if rules.len() > MOST {
-        let help = "divide its rules among two policies with the same action and selector";
-        (rules.len(), "rules", help)
-    } else if most > MOST {
-        let help = "divide the sources of the rule among two rules that ask for the same";
-        (most, "sources in a rule", help)
-    } else {
-        return None;
-    };
+    if rules.len() > MOST {
+        return Some(too_many_rules(policy, rules.len()));
+    }
+    let help = "divide the sources of the rule among two rules that ask for the same";
+    (most > MOST).then(|| too_many_of(policy, most, "sources in a rule", help))
+}
+
+fn too_many_rules(policy: &Policy<'_>, count: usize) -> Diagnostic {
+    let help = "divide its rules among two policies with the same action and selector";
+    too_many_of(policy, count, "rules", help)
+}
+
+fn too_many_of(policy: &Policy<'_>, count: usize, what: &str, help: &str) -> Diagnostic {
     let message = format!(
         "{} would have {count} {what} with those for previews: Istio takes {MOST}",
         policy.object.id
     );
     let finding = Diagnostic::new(&code::POLICY_UNLIKE, message, help);
-    Some(finding.at(policy.object.place(), "cannot be extended"))
+    finding.at(policy.object.place(), "cannot be extended")
 }
 
 /// The finding about a policy with the action CUSTOM: a program outside of the mesh decides, and its answers for previews

@@ -8,14 +8,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::clauses::{ACCOUNT, NAMESPACE, PRINCIPAL, is_identity_field, sources, texts};
+use super::findings::MOST;
 use super::principal::{Accounts, Reading, read};
 use crate::plan::policies::context::BaselineNamespace;
 use crate::plan::policies::glob::matches_glob;
 use crate::yaml::Node;
 
-/// A pattern for principals that no rule can express for the namespaces of previews.
+/// What no rules of a policy can express for the namespaces of previews: a pattern for principals, or too many rules.
 #[derive(Debug)]
-pub(super) struct Inexpressible(pub(super) String);
+pub(super) enum Inexpressible {
+    Pattern(String),
+    /// So many rules, that a rule becomes by its conditions.
+    Rules(usize),
+}
 
 /// A pattern that matches all principals of a trust domain; `None` for any trust domain.
 type Trust = Option<String>;
@@ -99,7 +104,7 @@ impl RuleWriter<'_> {
     /// The conditions of a rule for previews, as alternatives: all conditions of one of them have to hold. No alternative
     /// if no account of the namespace fulfils the conditions.
     fn conditions(&self, rule: &Node) -> Result<Vec<Vec<Node>>, Inexpressible> {
-        let mut alternatives: Vec<Vec<Node>> = vec![Vec::new()];
+        let mut all_choices = Vec::new();
         for when in rule.items_at(&["when"]) {
             let choices = match when.text_at(&["key"]) {
                 Some(NAMESPACE) if self.match_home(when, ["values", "notValues"]) => continue,
@@ -112,6 +117,14 @@ impl RuleWriter<'_> {
             if choices.is_empty() {
                 return Ok(Vec::new());
             }
+            all_choices.push(choices);
+        }
+        let count = all_choices.iter().fold(1, |count: usize, one| count.saturating_mul(one.len()));
+        if count > MOST {
+            return Err(Inexpressible::Rules(count));
+        }
+        let mut alternatives: Vec<Vec<Node>> = vec![Vec::new()];
+        for choices in all_choices {
             let combined = alternatives.iter().flat_map(|before| {
                 choices.iter().map(|choice| [before.as_slice(), choice].concat())
             });
@@ -163,7 +176,7 @@ impl RuleWriter<'_> {
         if texts(node, principals).next().is_some()
             && let Some(account) = texts(node, accounts).next()
         {
-            return Err(Inexpressible(account.to_owned()));
+            return Err(Inexpressible::Pattern(account.to_owned()));
         }
         let of_principals =
             texts(node, principals).map(|text| (text, read(text, self.home.namespace)));
@@ -176,7 +189,7 @@ impl RuleWriter<'_> {
         for (text, reading) in readings {
             let (trust, accounts) = match reading {
                 Reading::Nobody => continue,
-                Reading::TrustSuffix => return Err(Inexpressible(text.to_owned())),
+                Reading::TrustSuffix => return Err(Inexpressible::Pattern(text.to_owned())),
                 Reading::Some { trust, accounts } => (trust, accounts),
             };
             let known = matched.entry(trust).or_insert_with(|| Principals::Some(BTreeSet::new()));
@@ -211,7 +224,7 @@ impl RuleWriter<'_> {
                     excluded.insert(trust);
                 }
                 // No list excludes one account of one trust domain.
-                (Some(trust), Principals::Some(_)) => return Err(Inexpressible(trust)),
+                (Some(trust), Principals::Some(_)) => return Err(Inexpressible::Pattern(trust)),
             }
         }
         Ok(Some(excluded))

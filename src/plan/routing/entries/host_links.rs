@@ -17,6 +17,9 @@ use crate::ordered::ordered;
 use crate::spec::Entry;
 use crate::yaml::{Node, write_document};
 
+/// Origins of preview hosts, by the URL of a preview host and the pattern that they join.
+type Joining = BTreeMap<(String, String), Rc<[Pattern]>>;
+
 /// The preview host of each original host of an entry.
 #[derive(Debug, Default)]
 pub(super) struct PreviewHosts {
@@ -25,7 +28,7 @@ pub(super) struct PreviewHosts {
     wildcard: BTreeMap<String, Pattern>,
     /// Exact hosts of routes that have no preview host.
     others: BTreeSet<String>,
-    /// Many rules allow the same origins.
+    /// The origins of preview hosts that join patterns. Many rules allow the same.
     joining: RefCell<Joining>,
 }
 
