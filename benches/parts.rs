@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use anabranch::diagnostic::{Report, Sources};
 use anabranch::limits::{InputLimits, OutputLimits};
-use anabranch::pipeline::{Config, Object, OutputShape, Parted, Request, append, compile};
+use anabranch::pipeline::{Config, Object, OutputShape, Parted, Request, compile};
 use anabranch::yaml::{Node, parse_documents, write_stream};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use serde::Deserialize as _;
@@ -73,12 +73,7 @@ fn expand(c: &mut Criterion) {
             || Parted { users: objects.clone(), ..Parted::default() },
             |mut input| {
                 compile(&config, &mut input, &request, &mut Report::default(), |compiled| {
-                    let texts = compiled.previews.iter().map(|preview| {
-                        let mut text = String::new();
-                        append(&mut text, preview.values(), preview.all());
-                        text.len()
-                    });
-                    texts.sum::<usize>()
+                    compiled.texts().map(|(_, text)| text.len()).sum::<usize>()
                 })
             },
             BatchSize::LargeInput,

@@ -12,7 +12,8 @@
 //! - [`pipeline`]: objects and a configuration to the objects of all previews;
 //! - [`command::respond`]: a ResourceList to the answer of the KRM function.
 //!
-//! Each of them says what is wrong with [`diagnostic`], and keeps to [`limits`]. Everything else is private.
+//! Each of them says what is wrong with [`diagnostic`], and keeps to [`limits`]. The binary needs [`cli`] and
+//! [`command::run`], the documentation [`treatment`]. Everything else is private.
 //!
 //! A module uses only those before it; `tests/suite/layers.rs` has the whole order.
 

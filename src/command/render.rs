@@ -30,7 +30,7 @@ use crate::write::{
 };
 
 pub(super) fn run(options: &Render, voice: &Voice) -> ExitCode {
-    // Never dropped: the process ends with the command, and freeing the memory would only take time.
+    // Never dropped, as in `pipeline::compile`.
     let mut loaded =
         ManuallyDrop::new(load(&options.input, options.levels.levels(), Needs::Baseline));
     let Some(config) = loaded.config.take().map(ManuallyDrop::new) else {

@@ -41,7 +41,7 @@ use crate::plan::{Alias, Copied, Environment, Plan, Room};
 
 /// The file in a tree for an object of a preview.
 #[derive(Debug, Clone, Copy)]
-pub enum File<'p> {
+pub(crate) enum File<'p> {
     /// The file of a copy.
     Copy(&'p Copied<'p>),
     /// `namespace`.
@@ -57,7 +57,7 @@ pub enum File<'p> {
 impl<'p> File<'p> {
     /// The file's name, without `.yaml`.
     #[must_use]
-    pub fn name(self) -> Cow<'p, str> {
+    pub(crate) fn name(self) -> Cow<'p, str> {
         match self {
             Self::Copy(copied) => copy::file_of(copied),
             Self::Namespace => "namespace".into(),
@@ -70,16 +70,16 @@ impl<'p> File<'p> {
 
 /// The objects of one preview.
 #[derive(Debug)]
-pub struct Preview<'p, 'e> {
-    pub name: &'p str,
+pub(crate) struct Preview<'p, 'e> {
+    pub(crate) name: &'p str,
     /// Its namespaces.
-    pub rooms: &'p [Room<'p>],
+    pub(crate) rooms: &'p [Room<'p>],
     /// Its environment, in order.
-    pub environment: Vec<(File<'p>, Draft<'e>)>,
+    pub(crate) environment: Vec<(File<'p>, Draft<'e>)>,
     /// Its Flux objects. In a tree its Namespaces come first.
-    pub flux: Vec<Draft<'e>>,
+    pub(crate) flux: Vec<Draft<'e>>,
     /// The objects that make Flux find its artifact, if it has its own.
-    pub root_objects: Vec<Object>,
+    pub(crate) root_objects: Vec<Object>,
     /// The values for holes of names.
     names: HoleValues<'p>,
     /// The values for all other holes.
@@ -88,37 +88,37 @@ pub struct Preview<'p, 'e> {
 
 impl<'e> Preview<'_, 'e> {
     /// Every object.
-    pub fn all(&self) -> impl Iterator<Item = &Draft<'e>> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Draft<'e>> {
         self.environment.iter().map(|(_, object)| object).chain(&self.flux)
     }
 
     /// Whether this is one of its namespaces.
     #[must_use]
-    pub fn has(&self, namespace: &str) -> bool {
+    pub(crate) fn has(&self, namespace: &str) -> bool {
         self.rooms.iter().any(|room| room.namespace == namespace)
     }
 
     /// The values that its texts are written with.
     #[must_use]
-    pub fn values(&self) -> HoleValues<'_> {
+    pub(crate) fn values(&self) -> HoleValues<'_> {
         HoleValues { others: &self.values, ..self.names }
     }
 }
 
 /// Objects that belong to no single preview.
 #[derive(Debug)]
-pub struct Common<'e> {
+pub(crate) struct Common<'e> {
     /// New objects.
-    pub shared: Vec<Draft<'e>>,
+    pub(crate) shared: Vec<Draft<'e>>,
     /// Objects of the baseline that change, by their identity.
-    pub changed: BTreeMap<Id, Draft<'e>>,
+    pub(crate) changed: BTreeMap<Id, Draft<'e>>,
     /// Flux Kustomizations and notifications, by the file of the tree.
-    pub flux: BTreeMap<&'static str, Vec<Draft<'e>>>,
+    pub(crate) flux: BTreeMap<&'static str, Vec<Draft<'e>>>,
 }
 
 impl<'e> Common<'e> {
     /// Every object but those of the baseline.
-    pub fn all(&self) -> impl Iterator<Item = &Draft<'e>> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Draft<'e>> {
         self.shared.iter().chain(self.flux.values().flatten())
     }
 }
@@ -126,7 +126,7 @@ impl<'e> Common<'e> {
 /// Turns a plan into objects, one preview at a time: all previews together would need many times the memory of their
 /// text.
 #[derive(Debug)]
-pub struct Emission<'p> {
+pub(crate) struct Emission<'p> {
     plan: &'p Plan<'p>,
     parts: Parts<'p>,
 }
@@ -134,13 +134,13 @@ pub struct Emission<'p> {
 impl<'p> Emission<'p> {
     /// Prepares the objects of a plan for one shape of output.
     #[must_use]
-    pub fn new(plan: &'p Plan<'p>, shape: &OutputShape<'p>) -> Self {
+    pub(crate) fn new(plan: &'p Plan<'p>, shape: &OutputShape<'p>) -> Self {
         Self { plan, parts: Parts::new(plan, *shape) }
     }
 
     /// The objects that belong to no single preview.
     #[must_use]
-    pub fn common(&self) -> Common<'_> {
+    pub(crate) fn common(&self) -> Common<'_> {
         let (mut shared, changed) =
             routing::of_all_previews(self.plan, |rules| self.parts.virtual_service(rules));
         let siblings = self.plan.policies.siblings.iter();
@@ -155,20 +155,20 @@ impl<'p> Emission<'p> {
 
     /// How many previews there are.
     #[must_use]
-    pub fn previews(&self) -> usize {
+    pub(crate) fn previews(&self) -> usize {
         self.plan.environments.len()
     }
 
     /// The name of the preview with this index, and its URLs.
     #[must_use]
-    pub fn urls(&self, index: usize) -> (&'p str, Vec<String>) {
+    pub(crate) fn urls(&self, index: usize) -> (&'p str, Vec<String>) {
         let name = self.plan.environments[index].name;
         (name, self.plan.routing.entries.urls(name).collect())
     }
 
     /// The namespaces of the preview with this index, that of its first service first.
     #[must_use]
-    pub fn rooms(&self, index: usize) -> Vec<&'p Room<'p>> {
+    pub(crate) fn rooms(&self, index: usize) -> Vec<&'p Room<'p>> {
         let env = &self.plan.environments[index];
         let others = env.rooms.iter().filter(|room| room.baseline != env.first);
         std::iter::once(env.first_room()).chain(others).collect()
@@ -177,7 +177,11 @@ impl<'p> Emission<'p> {
     /// The objects of the preview with this index; previews are sorted by name. `spare` is an empty buffer that a
     /// thread reuses for many previews.
     #[must_use]
-    pub fn preview<'e>(&'e self, index: usize, spare: &mut PreviewValues) -> Preview<'p, 'e> {
+    pub(crate) fn preview<'e>(
+        &'e self,
+        index: usize,
+        spare: &mut PreviewValues,
+    ) -> Preview<'p, 'e> {
         let env = &self.plan.environments[index];
         let maker = self.parts.of(index, std::mem::take(spare));
         let owned = self.parts.flux.owns_namespaces();

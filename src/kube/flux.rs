@@ -14,10 +14,10 @@ use crate::yaml::Node;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Kustomization {
     /// `kustomize.toolkit.fluxcd.io/v1`.
-    pub api_version: &'static str,
-    pub kind: &'static str,
-    pub metadata: ObjectMeta,
-    pub spec: KustomizationSpec,
+    pub(crate) api_version: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) metadata: ObjectMeta,
+    pub(crate) spec: KustomizationSpec,
 }
 
 /// The spec of a Kustomization. Durations are Go durations.
@@ -26,59 +26,59 @@ pub(crate) struct Kustomization {
 pub(crate) struct KustomizationSpec {
     /// Kustomizations that must be ready, at the same revision of the same source.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub depends_on: Vec<LocalReference>,
+    pub(crate) depends_on: Vec<LocalReference>,
     /// Where the objects come from.
-    pub source_ref: SourceReference,
+    pub(crate) source_ref: SourceReference,
     /// Their folder in the source.
-    pub path: String,
+    pub(crate) path: String,
     /// Namespace forced on all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub target_namespace: Option<String>,
+    pub(crate) target_namespace: Option<String>,
     /// Suffix of all their names.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub name_suffix: Option<String>,
+    pub(crate) name_suffix: Option<String>,
     /// How often drift is corrected.
-    pub interval: &'static str,
+    pub(crate) interval: &'static str,
     /// How soon it is retried after a failure.
-    pub retry_interval: &'static str,
+    pub(crate) retry_interval: &'static str,
     /// How long readiness may take.
-    pub timeout: String,
+    pub(crate) timeout: String,
     /// Whether objects that are no longer in the source are deleted.
-    pub prune: bool,
+    pub(crate) prune: bool,
     /// Whether readiness means that all objects are healthy.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub wait: Option<bool>,
+    pub(crate) wait: Option<bool>,
     /// Objects whose health counts if `wait` is not set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub health_checks: Vec<HealthCheck>,
+    pub(crate) health_checks: Vec<HealthCheck>,
     /// The ServiceAccount that Flux impersonates.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub service_account_name: Option<String>,
+    pub(crate) service_account_name: Option<String>,
     /// How encrypted objects are decrypted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub decryption: Option<Node>,
+    pub(crate) decryption: Option<Node>,
     /// Which variables are substituted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub post_build: Option<Node>,
+    pub(crate) post_build: Option<Node>,
     /// Patches of the output of kustomize.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub patches: Vec<Patch>,
+    pub(crate) patches: Vec<Patch>,
 }
 
 /// A patch of a Kustomization.
 #[derive(Debug, Serialize)]
 pub(crate) struct Patch {
     /// The kinds that it applies to.
-    pub target: PatchedKinds,
+    pub(crate) target: PatchedKinds,
     /// A strategic merge patch.
-    pub patch: &'static str,
+    pub(crate) patch: &'static str,
 }
 
 /// Objects that a patch changes.
 #[derive(Debug, Serialize)]
 pub(crate) struct PatchedKinds {
     /// An anchored regular expression.
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
 }
 
 impl Patch {
@@ -95,10 +95,10 @@ impl Patch {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OciRepository {
     /// `source.toolkit.fluxcd.io/v1`.
-    pub api_version: &'static str,
-    pub kind: &'static str,
-    pub metadata: ObjectMeta,
-    pub spec: OciRepositorySpec,
+    pub(crate) api_version: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) metadata: ObjectMeta,
+    pub(crate) spec: OciRepositorySpec,
 }
 
 /// The kind of an [`OciRepository`].
@@ -110,18 +110,18 @@ pub(crate) const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
 #[derive(Debug, Serialize)]
 pub(crate) struct OciRepositorySpec {
     /// The URL of the repository, with `oci://`.
-    pub url: String,
+    pub(crate) url: String,
     /// Which artifact in it.
     #[serde(rename = "ref")]
-    pub reference: OciReference,
+    pub(crate) reference: OciReference,
     /// How often Flux looks without a call of the Receiver.
-    pub interval: &'static str,
+    pub(crate) interval: &'static str,
 }
 
 /// An artifact of a repository.
 #[derive(Debug, Serialize)]
 pub(crate) struct OciReference {
-    pub tag: String,
+    pub(crate) tag: String,
 }
 
 /// A notification Receiver: a URL that makes Flux look at sources when it is called.
@@ -130,10 +130,10 @@ pub(crate) struct OciReference {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Receiver {
     /// `notification.toolkit.fluxcd.io/v1`.
-    pub api_version: &'static str,
-    pub kind: &'static str,
-    pub metadata: ObjectMeta,
-    pub spec: ReceiverSpec,
+    pub(crate) api_version: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) metadata: ObjectMeta,
+    pub(crate) spec: ReceiverSpec,
 }
 
 /// The spec of a Receiver.
@@ -142,65 +142,65 @@ pub(crate) struct Receiver {
 pub(crate) struct ReceiverSpec {
     /// Its type: how callers authenticate.
     #[serde(rename = "type")]
-    pub type_: &'static str,
+    pub(crate) type_: &'static str,
     /// Secret with the `token` that calls are signed with.
-    pub secret_ref: LocalReference,
+    pub(crate) secret_ref: LocalReference,
     /// Objects that a call can trigger.
-    pub resources: Vec<ReceiverResource>,
+    pub(crate) resources: Vec<ReceiverResource>,
     /// CEL expression that selects the objects of a call.
-    pub resource_filter: &'static str,
+    pub(crate) resource_filter: &'static str,
 }
 
 /// Objects that a Receiver can trigger.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReceiverResource {
-    pub api_version: &'static str,
-    pub kind: &'static str,
+    pub(crate) api_version: &'static str,
+    pub(crate) kind: &'static str,
     /// Their name, or `*`.
-    pub name: String,
+    pub(crate) name: String,
     /// Their namespace, if it is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
+    pub(crate) namespace: Option<String>,
     /// Labels they must have, if the name is `*`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub match_labels: BTreeMap<String, String>,
+    pub(crate) match_labels: BTreeMap<String, String>,
 }
 
 /// A reference by name in the same namespace.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct LocalReference {
-    pub name: String,
+    pub(crate) name: String,
 }
 
 /// A Flux source.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct SourceReference {
-    pub kind: &'static str,
-    pub name: String,
+    pub(crate) kind: &'static str,
+    pub(crate) name: String,
     /// Its namespace, if it is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
+    pub(crate) namespace: Option<String>,
 }
 
 /// An object whose health counts.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct HealthCheck {
-    pub api_version: String,
-    pub kind: String,
-    pub name: String,
-    pub namespace: String,
+    pub(crate) api_version: String,
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    pub(crate) namespace: String,
 }
 
 /// A notification Provider.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Provider {
-    pub api_version: &'static str,
-    pub kind: &'static str,
-    pub metadata: ObjectMeta,
-    pub spec: ProviderSpec,
+    pub(crate) api_version: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) metadata: ObjectMeta,
+    pub(crate) spec: ProviderSpec,
 }
 
 /// The API version of Provider and Alert: v1beta3 is the only one served.
@@ -211,24 +211,24 @@ pub(crate) const NOTIFICATION: &str = "notification.toolkit.fluxcd.io/v1beta3";
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ProviderSpec {
     #[serde(rename = "type")]
-    pub type_: &'static str,
+    pub(crate) type_: &'static str,
     /// URL of the repository.
-    pub address: String,
+    pub(crate) address: String,
     /// Secret with the credentials.
-    pub secret_ref: LocalReference,
+    pub(crate) secret_ref: LocalReference,
     /// CEL expression that gives the name of a commit status.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub commit_status_expr: Option<String>,
+    pub(crate) commit_status_expr: Option<String>,
 }
 
 /// An Alert.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Alert {
-    pub api_version: &'static str,
-    pub kind: &'static str,
-    pub metadata: ObjectMeta,
-    pub spec: AlertSpec,
+    pub(crate) api_version: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) metadata: ObjectMeta,
+    pub(crate) spec: AlertSpec,
 }
 
 /// The spec of an Alert.
@@ -236,23 +236,23 @@ pub(crate) struct Alert {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AlertSpec {
     /// The Provider that it notifies.
-    pub provider_ref: LocalReference,
+    pub(crate) provider_ref: LocalReference,
     /// The lowest severity that counts.
-    pub event_severity: &'static str,
+    pub(crate) event_severity: &'static str,
     /// Objects whose events count.
-    pub event_sources: Vec<EventSource>,
+    pub(crate) event_sources: Vec<EventSource>,
     /// Go regular expressions; a message must match one of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub inclusion_list: Vec<&'static str>,
+    pub(crate) inclusion_list: Vec<&'static str>,
 }
 
 /// Objects whose events count.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EventSource {
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
     /// Their name, or `*`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Labels they must have.
-    pub match_labels: BTreeMap<String, String>,
+    pub(crate) match_labels: BTreeMap<String, String>,
 }

@@ -50,11 +50,11 @@ impl RouteKind {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Route {
-    pub api_version: &'static str,
+    pub(crate) api_version: &'static str,
     /// `HTTPRoute` or `GRPCRoute`.
-    pub kind: &'static str,
-    pub metadata: ObjectMeta,
-    pub spec: RouteSpec,
+    pub(crate) kind: &'static str,
+    pub(crate) metadata: ObjectMeta,
+    pub(crate) spec: RouteSpec,
 }
 
 /// The spec of a route.
@@ -62,14 +62,14 @@ pub(crate) struct Route {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RouteSpec {
     /// What it is attached to.
-    pub parent_refs: Vec<ParentRef>,
+    pub(crate) parent_refs: Vec<ParentRef>,
     /// Hosts it serves; for the mesh none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub hostnames: Vec<String>,
+    pub(crate) hostnames: Vec<String>,
     /// Its rules, in order. Omitted if there are none: the API server refuses an empty list, and adds its default
     /// rule to a missing one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub rules: Vec<Node>,
+    pub(crate) rules: Vec<Node>,
 }
 
 /// A parent of a route. Fields with a default of the API server are written out.
@@ -77,19 +77,19 @@ pub(crate) struct RouteSpec {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ParentRef {
     /// Group of the parent; empty for a Service.
-    pub group: String,
+    pub(crate) group: String,
     /// `Service` or `Gateway`.
-    pub kind: String,
+    pub(crate) kind: String,
     /// Namespace, if it is not the route's own.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
-    pub name: String,
+    pub(crate) namespace: Option<String>,
+    pub(crate) name: String,
     /// Listener of a Gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub section_name: Option<String>,
+    pub(crate) section_name: Option<String>,
     /// Port of a Service.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
+    pub(crate) port: Option<u16>,
 }
 
 /// A ReferenceGrant: allows routes of other namespaces to have Services of its namespace as backends.
@@ -98,37 +98,37 @@ pub(crate) struct ParentRef {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReferenceGrant {
     /// `gateway.networking.k8s.io/v1beta1`.
-    pub api_version: &'static str,
-    pub kind: &'static str,
-    pub metadata: ObjectMeta,
+    pub(crate) api_version: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) metadata: ObjectMeta,
     /// Who may refer to what.
-    pub spec: ReferenceGrantSpec,
+    pub(crate) spec: ReferenceGrantSpec,
 }
 
 /// Who may refer to what.
 #[derive(Debug, Serialize)]
 pub(crate) struct ReferenceGrantSpec {
     /// Kinds and namespaces of the routes.
-    pub from: Vec<GrantFrom>,
+    pub(crate) from: Vec<GrantFrom>,
     /// Kinds they may refer to.
-    pub to: Vec<GrantTo>,
+    pub(crate) to: Vec<GrantTo>,
 }
 
 /// Routes of one kind and namespace.
 #[derive(Debug, Serialize)]
 pub(crate) struct GrantFrom {
     /// Group of the routes.
-    pub group: &'static str,
-    pub kind: &'static str,
-    pub namespace: String,
+    pub(crate) group: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) namespace: String,
 }
 
 /// A kind that may be referred to.
 #[derive(Debug, Serialize)]
 pub(crate) struct GrantTo {
     /// Its group; empty for the core group.
-    pub group: &'static str,
-    pub kind: &'static str,
+    pub(crate) group: &'static str,
+    pub(crate) kind: &'static str,
 }
 
 /// How HTTPRoutes and GRPCRoutes are written: changes of headers are filters, and their lists are of names, or of names

@@ -25,10 +25,10 @@ pub(crate) const EXPORT_ANNOTATION: &str = "networking.istio.io/exportTo";
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VirtualService {
-    pub api_version: &'static str,
-    pub kind: &'static str,
-    pub metadata: ObjectMeta,
-    pub spec: VirtualServiceSpec,
+    pub(crate) api_version: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) metadata: ObjectMeta,
+    pub(crate) spec: VirtualServiceSpec,
 }
 
 /// The spec of a VirtualService.
@@ -36,41 +36,41 @@ pub(crate) struct VirtualService {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VirtualServiceSpec {
     /// Hosts it answers for.
-    pub hosts: Vec<String>,
+    pub(crate) hosts: Vec<String>,
     /// Gateways it is bound to; empty: the mesh.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub gateways: Vec<String>,
+    pub(crate) gateways: Vec<String>,
     /// Namespaces that see it. Always written: the mesh may default to something narrower.
-    pub export_to: Vec<String>,
+    pub(crate) export_to: Vec<String>,
     /// Its HTTP rules; the first that matches counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub http: Vec<Node>,
+    pub(crate) http: Vec<Node>,
     /// Rules for ports that do not speak HTTP.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tcp: Vec<Node>,
+    pub(crate) tcp: Vec<Node>,
 }
 
 /// A Sidecar: the hosts that the proxies of a namespace know.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sidecar {
-    pub api_version: &'static str,
-    pub kind: &'static str,
-    pub metadata: ObjectMeta,
-    pub spec: SidecarSpec,
+    pub(crate) api_version: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) metadata: ObjectMeta,
+    pub(crate) spec: SidecarSpec,
 }
 
 /// The spec of a Sidecar.
 #[derive(Debug, Serialize)]
 pub(crate) struct SidecarSpec {
     /// One listener for all ports.
-    pub egress: Vec<Egress>,
+    pub(crate) egress: Vec<Egress>,
 }
 
 /// Hosts that a proxy knows, as `namespace/dns-name`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Egress {
-    pub hosts: Vec<String>,
+    pub(crate) hosts: Vec<String>,
 }
 
 /// How VirtualServices are written: changes of headers are below `headers`. In `set` and `add` headers are keys, and

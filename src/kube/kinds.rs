@@ -83,7 +83,7 @@ pub(crate) struct PodOwner {
 
 /// How far previews support a kind of workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Support {
+pub(crate) enum Support {
     /// Copied.
     Copied,
     /// Copied if the service has `stateful: copy`.

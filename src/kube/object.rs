@@ -40,7 +40,7 @@ pub struct Object {
     pub node: Node,
     /// Its index among the objects of a run, sorted by identity, once it has one. What is known of an object is
     /// stored by this index.
-    pub number: usize,
+    pub(crate) number: usize,
     /// What is known of its kind; nothing if the kind has no row. Kept here as it is needed many times.
     pub(crate) row: Option<&'static Kind>,
     /// Names that the object had earlier in its kustomizations, except those in annotations of the body.

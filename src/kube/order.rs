@@ -9,11 +9,11 @@ use super::kinds::{Rank, rank};
 
 /// The sort key of objects: rank of kind, namespace, kind, group and name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key<'k> {
+pub(crate) struct Key<'k> {
     /// The rank of the kind.
     pub(crate) rank: Rank,
     /// Namespace; empty if there is none.
-    pub namespace: &'k str,
+    pub(crate) namespace: &'k str,
     pub(crate) kind: &'k str,
     pub(crate) group: &'k str,
     pub(crate) name: &'k str,

@@ -10,9 +10,9 @@ use crate::yaml::Node;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct QuotaObject {
     /// `v1`.
-    pub api_version: &'static str,
+    pub(crate) api_version: &'static str,
     /// `ResourceQuota` or `LimitRange`.
-    pub kind: &'static str,
-    pub metadata: ObjectMeta,
-    pub spec: Node,
+    pub(crate) kind: &'static str,
+    pub(crate) metadata: ObjectMeta,
+    pub(crate) spec: Node,
 }

@@ -7,7 +7,7 @@ use super::{Id, Object, RouteForm, gateway, istio, kinds};
 
 /// An API of routes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RouteApi {
+pub(crate) enum RouteApi {
     /// HTTPRoute and GRPCRoute. A service without routes gets these, unless `spec.routing.api` says otherwise.
     #[default]
     GatewayApi,

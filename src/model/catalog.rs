@@ -18,9 +18,9 @@ use crate::yaml::Node;
 
 /// Everything in the input that anabranch did not make itself.
 #[derive(Debug)]
-pub struct Catalog<'a> {
+pub(crate) struct Catalog<'a> {
     /// The baseline's namespaces and domain, which tell hosts of its services from others.
-    pub home: Home<'a>,
+    pub(crate) home: Home<'a>,
     /// The mesh that routes requests between its services.
     pub(crate) mesh: Mesh,
     /// Whether the cluster probably has no kinds of Istio: the mesh is another one, or the Namespaces are in the input
@@ -51,7 +51,7 @@ impl<'a> Catalog<'a> {
     ///
     /// # Errors
     /// The Services select more than `most` workloads, counted for each Service.
-    pub fn new(spec: &'a Spec, input: &'a Parted, most: usize) -> Result<Self, Refused> {
+    pub(crate) fn new(spec: &'a Spec, input: &'a Parted, most: usize) -> Result<Self, Refused> {
         let home = Home { namespaces: spec.baseline.all(), domain: &spec.cluster_domain };
         let mut catalog = Self::of_objects(home, input, most)?;
         catalog.declare(&spec.services);
@@ -149,7 +149,7 @@ impl<'a> Catalog<'a> {
 
     /// Resolves a name of previews.yaml: in the given namespace, else in the only one that has it.
     #[must_use]
-    pub fn resolve(&self, name: &'a str, namespace: &str) -> ServiceName<'a> {
+    pub(crate) fn resolve(&self, name: &'a str, namespace: &str) -> ServiceName<'a> {
         let all =
             self.home.namespaces.iter().filter(|one| namespace.is_empty() || *one == namespace);
         let mut all = all.map(|namespace| ServiceName { name, namespace });
@@ -162,7 +162,13 @@ impl<'a> Catalog<'a> {
 
     /// An object of a namespace, by group, kind and name.
     #[must_use]
-    pub fn get(&self, namespace: &str, group: &str, kind: &str, name: &str) -> Option<&'a Object> {
+    pub(crate) fn get(
+        &self,
+        namespace: &str,
+        group: &str,
+        kind: &str,
+        name: &str,
+    ) -> Option<&'a Object> {
         let id = Id {
             group: group.into(),
             kind: kind.into(),
@@ -174,36 +180,40 @@ impl<'a> Catalog<'a> {
 
     /// An object by its identity.
     #[must_use]
-    pub fn find(&self, id: &Id) -> Option<&'a Object> {
+    pub(crate) fn find(&self, id: &Id) -> Option<&'a Object> {
         let at = self.objects.binary_search_by(|object| object.id.cmp(id)).ok()?;
         Some(self.objects[at])
     }
 
     /// The Namespace of this name.
     #[must_use]
-    pub fn namespace(&self, name: &str) -> Option<&'a Object> {
+    pub(crate) fn namespace(&self, name: &str) -> Option<&'a Object> {
         self.get("", "", "Namespace", name)
     }
 
     /// Every object, of every namespace, in the order of identity.
-    pub fn objects(&self) -> impl Iterator<Item = &'a Object> {
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &'a Object> {
         self.objects.iter().copied()
     }
 
     /// Every object that another set made.
     #[must_use]
-    pub fn others(&self) -> &'a [Object] {
+    pub(crate) fn others(&self) -> &'a [Object] {
         self.others
     }
 
     /// The VirtualServices that an earlier run made.
     #[must_use]
-    pub fn extended(&self) -> &'a [Object] {
+    pub(crate) fn extended(&self) -> &'a [Object] {
         self.extended
     }
 
     /// Every object of a kind, of every namespace.
-    pub fn of_kind(&self, group: &'a str, kind: &'a str) -> impl Iterator<Item = &'a Object> {
+    pub(crate) fn of_kind(
+        &self,
+        group: &'a str,
+        kind: &'a str,
+    ) -> impl Iterator<Item = &'a Object> {
         // Objects of one kind are side by side, because objects are in the order of identity.
         let is_before = |object: &&Object| (&*object.id.group, &*object.id.kind) < (group, kind);
         let from = &self.objects[self.objects.partition_point(is_before)..];
@@ -211,25 +221,29 @@ impl<'a> Catalog<'a> {
     }
 
     /// Every object of a kind in a namespace of the baseline.
-    pub fn in_baseline(&self, group: &'a str, kind: &'a str) -> impl Iterator<Item = &'a Object> {
+    pub(crate) fn in_baseline(
+        &self,
+        group: &'a str,
+        kind: &'a str,
+    ) -> impl Iterator<Item = &'a Object> {
         self.of_kind(group, kind).filter(|object| self.home.includes(&object.id.namespace))
     }
 
     /// The baseline's services, by namespace and name.
-    pub fn services(&self) -> impl Iterator<Item = &Service<'a>> {
+    pub(crate) fn services(&self) -> impl Iterator<Item = &Service<'a>> {
         self.services.iter()
     }
 
     /// A service of the baseline.
     #[must_use]
-    pub fn service(&self, name: ServiceName<'_>) -> Option<&Service<'a>> {
+    pub(crate) fn service(&self, name: ServiceName<'_>) -> Option<&Service<'a>> {
         self.service_named.get(&name).map(|&index| &self.services[index])
     }
 
     /// The service of the baseline that a host of a VirtualService means. Istio compares these hosts ignoring case,
     /// unlike destinations.
     #[must_use]
-    pub fn service_routed(&self, host: &str, writer: &Object) -> Option<&Service<'a>> {
+    pub(crate) fn service_routed(&self, host: &str, writer: &Object) -> Option<&Service<'a>> {
         match host.contains(|c: char| c.is_ascii_uppercase()) {
             false => self.service(self.home.service_of(host, writer)?),
             true => self.service(self.home.service_of(&host.to_ascii_lowercase(), writer)?),
@@ -238,24 +252,24 @@ impl<'a> Catalog<'a> {
 
     /// A Service of the baseline that is not in the input, but that an object of the input makes.
     #[must_use]
-    pub fn made(&self, name: ServiceName<'_>) -> Option<ServiceName<'_>> {
+    pub(crate) fn made(&self, name: ServiceName<'_>) -> Option<ServiceName<'_>> {
         let (&namespace, made) = self.made.get_key_value(name.namespace)?;
         made.get(name.name).map(|name| ServiceName { name, namespace })
     }
 
     /// The baseline's workloads, in the order of their objects.
     #[must_use]
-    pub fn workloads(&self) -> &[Workload<'a>] {
+    pub(crate) fn workloads(&self) -> &[Workload<'a>] {
         &self.workloads
     }
 
     /// The workloads whose pods a service selects.
-    pub fn selected(&self, service: &Service<'_>) -> impl Iterator<Item = &Workload<'a>> {
+    pub(crate) fn selected(&self, service: &Service<'_>) -> impl Iterator<Item = &Workload<'a>> {
         self.selected[service.object.number].iter().map(|&index| &self.workloads[index])
     }
 
     /// The workloads of this name, of whatever kind.
-    pub fn workloads_named<'s>(
+    pub(crate) fn workloads_named<'s>(
         &'s self,
         name: ServiceName<'s>,
     ) -> impl Iterator<Item = &'s Workload<'a>> {
@@ -265,13 +279,13 @@ impl<'a> Catalog<'a> {
 
     /// The services that select the pods of a workload.
     #[must_use]
-    pub fn selecting(&self, workload: &Object) -> &[ServiceName<'a>] {
+    pub(crate) fn selecting(&self, workload: &Object) -> &[ServiceName<'a>] {
         &self.selecting[workload.number]
     }
 
     /// Every namespace with an object of the input.
     #[must_use]
-    pub fn namespaces(&self) -> BTreeSet<&'a str> {
+    pub(crate) fn namespaces(&self) -> BTreeSet<&'a str> {
         let named = |object: &'a Object| match object.is("", "Namespace") {
             true => object.id.name.as_str(),
             false => object.id.namespace.as_str(),

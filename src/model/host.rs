@@ -21,9 +21,9 @@ pub(crate) fn services_domain(namespace: &str, domain: &str) -> String {
 
 /// The name of a service of the baseline, or of a workload without one, with its namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ServiceName<'a> {
-    pub name: &'a str,
-    pub namespace: &'a str,
+pub(crate) struct ServiceName<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) namespace: &'a str,
 }
 
 /// The name alone. Messages that could be about two services name the object instead.
@@ -35,23 +35,23 @@ impl Display for ServiceName<'_> {
 
 /// The baseline's namespaces and the domain of the cluster, which tell hosts of its services from others.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Home<'a> {
+pub(crate) struct Home<'a> {
     /// The baseline's namespaces.
-    pub namespaces: &'a [String],
+    pub(crate) namespaces: &'a [String],
     /// The domain of the cluster.
-    pub domain: &'a str,
+    pub(crate) domain: &'a str,
 }
 
 impl<'a> Home<'a> {
     /// Whether this is a namespace of the baseline.
     #[must_use]
-    pub fn includes(&self, namespace: &str) -> bool {
+    pub(crate) fn includes(&self, namespace: &str) -> bool {
         self.namespaces.iter().any(|one| one == namespace)
     }
 
     /// The service with this name and namespace, if the namespace is the baseline's.
     #[must_use]
-    pub fn service<'h>(&self, name: &'h str, namespace: &str) -> Option<ServiceName<'h>>
+    pub(crate) fn service<'h>(&self, name: &'h str, namespace: &str) -> Option<ServiceName<'h>>
     where
         'a: 'h,
     {
@@ -61,20 +61,20 @@ impl<'a> Home<'a> {
 
     /// The full host name of a service of the baseline.
     #[must_use]
-    pub fn host(&self, service: ServiceName<'_>) -> String {
+    pub(crate) fn host(&self, service: ServiceName<'_>) -> String {
         service_host(service.name, service.namespace, self.domain)
     }
 
     /// The full name of a host in an object of this namespace.
     #[must_use]
-    pub fn full_host(&self, host: &str, namespace: &str) -> String {
+    pub(crate) fn full_host(&self, host: &str, namespace: &str) -> String {
         let is_short = !host.contains(['.', ':']) && !host.starts_with('*');
         if is_short { service_host(host, namespace, self.domain) } else { host.to_owned() }
     }
 
     /// The service of the baseline that a host in an object means.
     #[must_use]
-    pub fn service_of<'h>(&self, host: &'h str, writer: &Object) -> Option<ServiceName<'h>>
+    pub(crate) fn service_of<'h>(&self, host: &'h str, writer: &Object) -> Option<ServiceName<'h>>
     where
         'a: 'h,
     {
@@ -88,7 +88,11 @@ impl<'a> Home<'a> {
 
     /// The service of the baseline that a DNS resolver would find for a host, but Istio does not.
     #[must_use]
-    pub fn mistaken_service_of<'h>(&self, host: &'h str, writer: &Object) -> Option<ServiceName<'h>>
+    pub(crate) fn mistaken_service_of<'h>(
+        &self,
+        host: &'h str,
+        writer: &Object,
+    ) -> Option<ServiceName<'h>>
     where
         'a: 'h,
     {

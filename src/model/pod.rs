@@ -144,12 +144,12 @@ pub(crate) fn looks_like_image(text: &str) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reference {
     /// What is named.
-    pub referent: Referent,
-    pub name: String,
+    pub(crate) referent: Referent,
+    pub(crate) name: String,
     /// Whether the pod starts without it.
-    pub optional: bool,
+    pub(crate) optional: bool,
     /// The place of the name.
-    pub place: Place,
+    pub(crate) place: Place,
 }
 
 /// Kinds of objects that a pod names.

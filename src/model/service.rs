@@ -13,33 +13,33 @@ use crate::yaml::Node;
 
 /// A Service of the baseline.
 #[derive(Debug)]
-pub struct Service<'a> {
-    pub object: &'a Object,
+pub(crate) struct Service<'a> {
+    pub(crate) object: &'a Object,
     /// Its ports, in the order of the manifest.
-    pub ports: Vec<ServicePort<'a>>,
+    pub(crate) ports: Vec<ServicePort<'a>>,
     /// `clusterIP: None`.
-    pub headless: bool,
+    pub(crate) headless: bool,
     /// The host that an ExternalName Service stands for.
-    pub external_name: Option<&'a str>,
+    pub(crate) external_name: Option<&'a str>,
 }
 
 /// A port of a Service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServicePort<'a> {
-    pub number: u16,
+pub(crate) struct ServicePort<'a> {
+    pub(crate) number: u16,
     /// Its name; several ports must have one.
-    pub name: Option<&'a str>,
+    pub(crate) name: Option<&'a str>,
     /// `TCP`, `UDP` or `SCTP`.
-    pub transport: &'a str,
+    pub(crate) transport: &'a str,
     /// Its protocol.
-    pub protocol: Protocol,
+    pub(crate) protocol: Protocol,
     /// The protocol that previews.yaml declares.
-    pub declared: Option<Speaks>,
+    pub(crate) declared: Option<Speaks>,
 }
 
 /// The protocol of a port, as far as it matters to routing by header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// HTTP of any version, WebSockets included.
     Http,
     /// gRPC.
@@ -53,7 +53,7 @@ pub enum Protocol {
 impl Protocol {
     /// Whether a header can decide where a request goes.
     #[must_use]
-    pub fn is_routable(self) -> bool {
+    pub(crate) fn is_routable(self) -> bool {
         self != Self::Opaque
     }
 }
@@ -92,7 +92,7 @@ impl Eq for Service<'_> {}
 impl<'a> Service<'a> {
     /// Reads a Service.
     #[must_use]
-    pub fn new(object: &'a Object) -> Self {
+    pub(crate) fn new(object: &'a Object) -> Self {
         let node = &object.node;
         let external = node.text_at(&["spec", "type"]) == Some("ExternalName");
         let ports = node.at(&["spec", "ports"]).map(crate::yaml::Node::items).unwrap_or_default();
@@ -118,33 +118,33 @@ impl<'a> Service<'a> {
     }
 
     #[must_use]
-    pub fn name(&self) -> &'a str {
+    pub(crate) fn name(&self) -> &'a str {
         &self.object.id.name
     }
 
     /// Its name and namespace.
     #[must_use]
-    pub fn id(&self) -> ServiceName<'a> {
+    pub(crate) fn id(&self) -> ServiceName<'a> {
         ServiceName { name: &self.object.id.name, namespace: &self.object.id.namespace }
     }
 
     /// The numbers of the ports that can be routed.
     #[must_use]
-    pub fn routable(&self) -> Vec<u16> {
+    pub(crate) fn routable(&self) -> Vec<u16> {
         let ports = self.ports.iter().filter(|port| port.protocol.is_routable());
         ports.map(|port| port.number).collect()
     }
 
     /// Whether it selects pods at all.
     #[must_use]
-    pub fn has_selector(&self) -> bool {
+    pub(crate) fn has_selector(&self) -> bool {
         let selector = self.object.node.at(&["spec", "selector"]);
         self.external_name.is_none() && selector.is_some_and(|map| !map.entries().is_empty())
     }
 
     /// Whether it selects the pods of a workload.
     #[must_use]
-    pub fn selects(&self, workload: &Node) -> bool {
+    pub(crate) fn selects(&self, workload: &Node) -> bool {
         self.external_name.is_none() && selects_pods(&self.object.node, workload)
     }
 }

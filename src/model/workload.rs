@@ -7,15 +7,15 @@ use crate::kube::{Object, repository};
 
 /// A workload of the baseline.
 #[derive(Debug)]
-pub struct Workload<'a> {
-    pub object: &'a Object,
+pub(crate) struct Workload<'a> {
+    pub(crate) object: &'a Object,
     /// How far previews support its kind.
-    pub support: Support,
+    pub(crate) support: Support,
     /// Its containers, and after them its init containers.
-    pub containers: Vec<Container<'a>>,
+    pub(crate) containers: Vec<Container<'a>>,
     /// The name of the main container in the annotation of its pods. No container needs to have it.
     /// See <https://kubernetes.io/docs/reference/labels-annotations-taints/#kubectl-kubernetes-io-default-container>.
-    pub default_container: Option<&'a str>,
+    pub(crate) default_container: Option<&'a str>,
 }
 
 /// The annotation of pods that names their main container. kubectl reads it on pods only.
@@ -23,19 +23,19 @@ pub(crate) const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-contai
 
 /// A container of a workload's pods.
 #[derive(Debug)]
-pub struct Container<'a> {
-    pub name: &'a str,
-    pub image: &'a str,
+pub(crate) struct Container<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) image: &'a str,
     /// The image without tag and digest.
-    pub repository: &'a str,
+    pub(crate) repository: &'a str,
     /// Whether it is an init container.
-    pub init: bool,
+    pub(crate) init: bool,
 }
 
 impl<'a> Workload<'a> {
     /// Reads a workload; `None` for objects of other kinds.
     #[must_use]
-    pub fn new(object: &'a Object) -> Option<Self> {
+    pub(crate) fn new(object: &'a Object) -> Option<Self> {
         let runs = object.row?.workload?;
         // A pod of a chart's test or installation: no service runs in it.
         let is_hook = runs.template.is_empty() && object.annotation("helm.sh/hook").is_some();
@@ -47,13 +47,13 @@ impl<'a> Workload<'a> {
     }
 
     #[must_use]
-    pub fn name(&self) -> &'a str {
+    pub(crate) fn name(&self) -> &'a str {
         &self.object.id.name
     }
 
     /// Its name and namespace.
     #[must_use]
-    pub fn id(&self) -> ServiceName<'a> {
+    pub(crate) fn id(&self) -> ServiceName<'a> {
         ServiceName { name: &self.object.id.name, namespace: &self.object.id.namespace }
     }
 }

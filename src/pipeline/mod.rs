@@ -21,21 +21,32 @@ pub use crate::emit::OutputShape;
 pub use crate::kube::Object;
 pub use crate::read::Parted;
 pub use crate::spec::Config;
-pub use crate::write::append;
+pub(crate) use crate::write::append;
 
 /// The result of compiling a configuration without errors.
 #[derive(Debug)]
 pub struct Compiled<'c, 'p> {
     /// The maker of all objects.
-    pub emission: &'c Emission<'p>,
+    pub(crate) emission: &'c Emission<'p>,
     /// The previews to write, sorted by name.
-    pub previews: Vec<Preview<'p, 'c>>,
+    pub(crate) previews: Vec<Preview<'p, 'c>>,
     /// The objects that belong to no single preview.
-    pub common: Common<'c>,
+    pub(crate) common: Common<'c>,
     /// The objects of the input, without those that an earlier run made.
-    pub input: &'p Parted,
+    pub(crate) input: &'p Parted,
     /// Warnings and notes.
     pub report: &'c Report,
+}
+
+impl Compiled<'_, '_> {
+    /// The objects of each preview as a YAML stream, by the names of the previews.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, String)> {
+        self.previews.iter().map(|preview| {
+            let mut text = String::new();
+            append(&mut text, preview.values(), preview.all());
+            (preview.name, text)
+        })
+    }
 }
 
 /// What to compile.
@@ -91,8 +102,9 @@ pub fn compile<T>(
     request.check(config, report);
     let catalog = report.keep(Catalog::new(&config.previews.spec, input, request.limits.pairs))?;
     stage::enter("planning");
-    // Never dropped: a command ends its process next, and freeing the plan would only take time. A caller that compiles
-    // again and again in one process (fuzz targets, benchmarks) loses this memory each time.
+    // Never dropped: a command ends its process next, and freeing what is here and in `command::render` would take 3 to
+    // 5 % of its time. A caller that compiles again and again in one process (fuzz targets, benchmarks) loses this
+    // memory each time.
     let plan = ManuallyDrop::new(plan(
         config,
         &catalog,
@@ -115,7 +127,7 @@ pub fn compile<T>(
 
 /// The input as the output delivers it: complete and sorted, with the changes that routes need.
 #[must_use]
-pub fn delivered<'e>(input: &Parted, changed: BTreeMap<Id, Draft<'e>>) -> Vec<Draft<'e>> {
+pub(crate) fn delivered<'e>(input: &Parted, changed: BTreeMap<Id, Draft<'e>>) -> Vec<Draft<'e>> {
     let unchanged = input.all().filter(|object| !changed.contains_key(&object.id));
     let mut all: Vec<Draft<'_>> = unchanged.map(|object| Draft::from(object.clone())).collect();
     all.extend(changed.into_values());

@@ -15,44 +15,44 @@ use crate::yaml::scalar::is_safe_plain;
 
 /// The plan of one preview: its namespaces, copies and aliases.
 #[derive(Debug, Clone)]
-pub struct Environment<'a> {
+pub(crate) struct Environment<'a> {
     /// The item of `spec.previews`.
-    pub preview: &'a Preview,
+    pub(crate) preview: &'a Preview,
     /// The index of that item.
-    pub index: usize,
+    pub(crate) index: usize,
     /// The name of that item.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// Its namespaces, sorted by those of the baseline.
-    pub rooms: Vec<Room<'a>>,
+    pub(crate) rooms: Vec<Room<'a>>,
     /// The baseline namespace of the first service that the preview names. Suites run in its room.
-    pub first: &'a str,
+    pub(crate) first: &'a str,
     /// The domain of the cluster.
-    pub domain: &'a str,
+    pub(crate) domain: &'a str,
     /// Services that have a copy: those that the preview names, and those that select one of the same workloads.
-    pub affected: BTreeSet<ServiceName<'a>>,
+    pub(crate) affected: BTreeSet<ServiceName<'a>>,
     /// Copies, in the order of identity. Their bodies still have the namespace of the baseline.
-    pub copies: Vec<Copied<'a>>,
+    pub(crate) copies: Vec<Copied<'a>>,
     /// Names that must lead to the baseline, sorted and unique. With `dependencies: all`, services of the input are
     /// left out: [`Plan::aliases`](super::Plan::aliases) adds them all.
-    pub aliases: Vec<Alias<'a>>,
+    pub(crate) aliases: Vec<Alias<'a>>,
 }
 
 /// A namespace of a preview.
 #[derive(Debug, Clone)]
-pub struct Room<'a> {
+pub(crate) struct Room<'a> {
     /// The namespace of the baseline whose objects are copied into it.
-    pub baseline: &'a str,
+    pub(crate) baseline: &'a str,
     /// The name of this namespace.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// Other namespaces that its pods call: those of declared hosts, with `dependencies: found` also of hosts in texts.
-    pub other_namespaces: BTreeSet<String>,
+    pub(crate) other_namespaces: BTreeSet<String>,
     /// Whether the baseline's Sidecar for all pods is among the copies.
-    pub keeps_sidecar: bool,
+    pub(crate) keeps_sidecar: bool,
 }
 
 /// A name in a preview that leads to a service of the baseline. Those of services sort as their objects do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Alias<'a> {
+pub(crate) enum Alias<'a> {
     /// The name of an unaffected service of the input.
     Service(&'a Service<'a>),
     /// The name of a service that the input lacks: one that is declared, or that an object of the input makes.
@@ -61,7 +61,7 @@ pub enum Alias<'a> {
 
 impl<'a> Alias<'a> {
     /// The name and baseline namespace of the service.
-    pub fn name(self) -> ServiceName<'a> {
+    pub(crate) fn name(self) -> ServiceName<'a> {
         match self {
             Self::Service(service) => service.id(),
             Self::Declared(name) => name,
@@ -71,25 +71,25 @@ impl<'a> Alias<'a> {
 
 /// A copy of an object of the baseline.
 #[derive(Debug, Clone)]
-pub struct Copied<'a> {
+pub(crate) struct Copied<'a> {
     /// The object that is copied.
-    pub original: &'a Object,
+    pub(crate) original: &'a Object,
     /// The namespace of the baseline whose room gets the copy. It is that of the original; a Sidecar of Istio's root
     /// namespace is copied into every room, for the namespace of that room.
-    pub home: &'a str,
+    pub(crate) home: &'a str,
     /// How its body comes from the original's.
-    pub body: Body<'a>,
+    pub(crate) body: Body<'a>,
     /// The services for which it is copied.
-    pub owners: Owners<'a>,
+    pub(crate) owners: Owners<'a>,
 }
 
 /// Names of services, sorted and unique.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Owners<'a>(Few<ServiceName<'a>>);
+pub(crate) struct Owners<'a>(Few<ServiceName<'a>>);
 
 impl<'a> Owners<'a> {
     /// Adds a name.
-    pub fn insert(&mut self, name: ServiceName<'a>) {
+    pub(crate) fn insert(&mut self, name: ServiceName<'a>) {
         if let Err(index) = self.0.binary_search(&name) {
             self.0.push(name);
             self.0[index..].rotate_right(1);
@@ -97,19 +97,19 @@ impl<'a> Owners<'a> {
     }
 
     /// Adds the names of others.
-    pub fn extend(&mut self, others: &Self) {
+    pub(crate) fn extend(&mut self, others: &Self) {
         others.names().iter().for_each(|name| self.insert(*name));
     }
 
     /// Whether a service is among the owners.
     #[must_use]
-    pub fn contains(&self, name: ServiceName<'_>) -> bool {
+    pub(crate) fn contains(&self, name: ServiceName<'_>) -> bool {
         self.names().contains(&name)
     }
 
     /// The names of the owners.
     #[must_use]
-    pub fn names(&self) -> &[ServiceName<'a>] {
+    pub(crate) fn names(&self) -> &[ServiceName<'a>] {
         &self.0
     }
 }
@@ -117,7 +117,7 @@ impl<'a> Owners<'a> {
 /// How the body of a copy comes from the original's. The body itself is made when it is written: a thousand previews
 /// are planned before the first is, and would fill the memory.
 #[derive(Debug, Clone)]
-pub enum Body<'a> {
+pub(crate) enum Body<'a> {
     /// Equal to the original's.
     Original,
     /// The original's, with the changes of the preview.
@@ -127,13 +127,13 @@ pub enum Body<'a> {
 impl<'a> Copied<'a> {
     /// An unchanged copy.
     #[must_use]
-    pub fn unchanged(original: &'a Object, owners: Owners<'a>) -> Self {
+    pub(crate) fn unchanged(original: &'a Object, owners: Owners<'a>) -> Self {
         Self { original, home: &original.id.namespace, body: Body::Original, owners }
     }
 
     /// The body, with all changes made.
     #[must_use]
-    pub fn node(&self) -> Cow<'_, Node> {
+    pub(crate) fn node(&self) -> Cow<'_, Node> {
         match &self.body {
             Body::Original => Cow::Borrowed(&self.original.node),
             Body::Changed(changes) => Cow::Owned(changes.make(&self.original.node)),
@@ -176,26 +176,26 @@ impl<'a> Environment<'a> {
 
     /// The room for a namespace of the baseline, if something of that is copied.
     #[must_use]
-    pub fn find_room(&self, baseline: &str) -> Option<&Room<'a>> {
+    pub(crate) fn find_room(&self, baseline: &str) -> Option<&Room<'a>> {
         let at = self.rooms.binary_search_by_key(&baseline, |room| room.baseline).ok()?;
         Some(&self.rooms[at])
     }
 
     /// The room for a namespace of the baseline from which something is copied.
     #[must_use]
-    pub fn room(&self, baseline: &str) -> &Room<'a> {
+    pub(crate) fn room(&self, baseline: &str) -> &Room<'a> {
         self.find_room(baseline).expect("what is copied has a room")
     }
 
     /// The room in which suites run.
     #[must_use]
-    pub fn first_room(&self) -> &Room<'a> {
+    pub(crate) fn first_room(&self) -> &Room<'a> {
         self.room(self.first)
     }
 
     /// The host of the copy of a service.
     #[must_use]
-    pub fn host(&self, service: ServiceName<'_>) -> String {
+    pub(crate) fn host(&self, service: ServiceName<'_>) -> String {
         let namespace = &self.room(service.namespace).namespace;
         crate::model::service_host(service.name, namespace, self.domain)
     }

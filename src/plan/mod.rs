@@ -77,15 +77,15 @@ use crate::spec::{Config, Dependencies};
 
 /// All decisions about the previews, for `emit` to write down.
 #[derive(Debug)]
-pub struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     /// The configuration that was planned.
-    pub config: &'a Config,
+    pub(crate) config: &'a Config,
     /// The baseline.
-    pub catalog: &'a Catalog<'a>,
+    pub(crate) catalog: &'a Catalog<'a>,
     /// The plan of each preview, sorted by name.
-    pub environments: Vec<Environment<'a>>,
+    pub(crate) environments: Vec<Environment<'a>>,
     /// The rules that are derived for previews, by host.
-    pub routing: routing::Routing<'a>,
+    pub(crate) routing: routing::Routing<'a>,
     /// What happens to the policies of the baseline.
     pub(crate) policies: policies::Policies<'a>,
 }
@@ -101,7 +101,7 @@ impl<'a> Plan<'a> {
     }
 
     /// The names in a preview that lead to services of the baseline.
-    pub fn aliases(&self, env: &Environment<'a>) -> impl Iterator<Item = Alias<'a>> {
+    pub(crate) fn aliases(&self, env: &Environment<'a>) -> impl Iterator<Item = Alias<'a>> {
         let all = has_all_aliases(self.config, self.catalog);
         let services = self.catalog.services().filter(move |_| all);
         let near = services.filter(|one| env.find_room(&one.object.id.namespace).is_some());

@@ -9,11 +9,11 @@ use crate::yaml::{Data, Node, parse_documents};
 #[derive(Debug, Default)]
 pub(crate) struct ResourceList {
     /// `apiVersion` as received; the answer carries the same.
-    pub api_version: String,
+    pub(crate) api_version: String,
     /// The items, as received.
-    pub items: Vec<Node>,
+    pub(crate) items: Vec<Node>,
     /// The function's configuration: previews.yaml.
-    pub function_config: Option<Node>,
+    pub(crate) function_config: Option<Node>,
 }
 
 /// Reads a ResourceList. Bare documents, as a legacy exec plugin gets them, are taken as items without a

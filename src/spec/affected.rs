@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Affected {
     /// `anabranch.dev/v1alpha1`.
     #[expect(dead_code, reason = "for the schema; it is read before the document is")]
-    pub api_version: String,
+    pub(crate) api_version: String,
     /// `Affected`.
     #[expect(dead_code, reason = "for the schema; it is read before the document is")]
-    pub kind: String,
+    pub(crate) kind: String,
     /// The map from paths to services.
-    pub spec: PathMap,
+    pub(crate) spec: PathMap,
 }
 
 /// The map from paths to services. Every path must be owned, ignored or global.
@@ -29,28 +29,28 @@ pub(crate) struct Affected {
 /// excludes what it matches, and the last match of a list decides.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct PathMap {
+pub(crate) struct PathMap {
     /// What a changed path means if the map does not name it.
     #[serde(default)]
-    pub unmapped: Unmapped,
+    pub(crate) unmapped: Unmapped,
     /// Globs of paths that affect nothing; they never hide a path that a service or module names.
     #[serde(default)]
-    pub ignore: Vec<String>,
+    pub(crate) ignore: Vec<String>,
     /// Globs of paths that affect every service.
     #[serde(default)]
-    pub all: Vec<String>,
+    pub(crate) all: Vec<String>,
     /// Parts of the repository that are not services, by name.
     #[serde(default)]
-    pub modules: BTreeMap<String, Module>,
+    pub(crate) modules: BTreeMap<String, Module>,
     /// The services, by name.
     #[serde(default)]
-    pub services: BTreeMap<String, MappedService>,
+    pub(crate) services: BTreeMap<String, MappedService>,
 }
 
 /// What a changed path means if the map does not name it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum Unmapped {
+pub(crate) enum Unmapped {
     /// An error, with the lines to add to the map.
     #[default]
     Error,
@@ -63,24 +63,24 @@ pub enum Unmapped {
 /// A part of the repository that is not a service, such as a library or a contract.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Module {
+pub(crate) struct Module {
     /// Globs of its paths.
-    pub paths: Vec<String>,
+    pub(crate) paths: Vec<String>,
     /// Modules and services that it is built from.
     #[serde(default)]
-    pub uses: Vec<String>,
+    pub(crate) uses: Vec<String>,
 }
 
 /// A service.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct MappedService {
+pub(crate) struct MappedService {
     /// Globs of its paths.
-    pub paths: Vec<String>,
+    pub(crate) paths: Vec<String>,
     /// Modules and services that it is built from: it is built again when one of them changes.
     #[serde(default)]
-    pub uses: Vec<String>,
+    pub(crate) uses: Vec<String>,
     /// Services that it brings along into a preview, without building them again.
     #[serde(default)]
-    pub with: Vec<String>,
+    pub(crate) with: Vec<String>,
 }

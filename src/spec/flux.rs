@@ -10,29 +10,29 @@ use serde_json::Value;
 /// The Flux objects around the previews.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub struct Flux {
+pub(crate) struct Flux {
     /// Namespace of all Flux objects.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// The source that holds anabranch's output.
-    pub source_ref: SourceRef,
+    pub(crate) source_ref: SourceRef,
     /// ServiceAccount that Flux impersonates; empty: that of the controller.
-    pub service_account_name: String,
+    pub(crate) service_account_name: String,
     /// `postBuild` of the Kustomization that applies the baseline today; those of previews get the same.
     #[schemars(with = "BTreeMap<String, Value>")]
-    pub post_build: IgnoredAny,
+    pub(crate) post_build: IgnoredAny,
     /// `decryption` of the Kustomization that applies the baseline today; those of previews get the same.
     #[schemars(with = "BTreeMap<String, Value>")]
-    pub decryption: IgnoredAny,
+    pub(crate) decryption: IgnoredAny,
     /// Where the artifacts of `render --artifacts each` are pushed to.
-    pub artifacts: Artifacts,
+    pub(crate) artifacts: Artifacts,
     /// Number of kustomize-controllers that share the previews. Each takes those whose label `sharding.fluxcd.io/key`
     /// has its value, `previews-1` and so on; 0: no such label.
     #[schemars(range(max = 100))]
-    pub shards: u32,
+    pub(crate) shards: u32,
     /// For the stream: the Kustomization that applies anabranch's output. It must have `wait: false`.
-    pub parent: String,
+    pub(crate) parent: String,
     /// For the stream: a folder of the source with an empty kustomization.yaml.
-    pub gate: String,
+    pub(crate) gate: String,
 }
 
 impl Default for Flux {
@@ -54,30 +54,30 @@ impl Default for Flux {
 /// Where the artifacts of `render --artifacts each` are pushed to.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub struct Artifacts {
+pub(crate) struct Artifacts {
     /// The repository, such as `oci://ghcr.io/shop/previews`: each artifact is a tag of it.
-    pub url: String,
+    pub(crate) url: String,
     /// How the tag of a preview's artifact is formed.
-    pub tags: Tags,
+    pub(crate) tags: Tags,
     /// Further fields of each OCIRepository, such as `interval`, `secretRef`, `provider` or `verify`.
     #[schemars(with = "BTreeMap<String, Value>")]
-    pub oci_repository: IgnoredAny,
+    pub(crate) oci_repository: IgnoredAny,
     /// The Receiver that is called after a push, so that Flux looks at once; absent: Flux looks once per interval.
-    pub receiver: Option<Receiver>,
+    pub(crate) receiver: Option<Receiver>,
 }
 
 /// The Receiver of Flux that is called after a push.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Receiver {
+pub(crate) struct Receiver {
     /// Secret with the `token` that calls are signed with, in the namespace of the Flux objects.
-    pub secret_ref: SecretRef,
+    pub(crate) secret_ref: SecretRef,
 }
 
 /// How the tag of a preview's artifact is formed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum Tags {
+pub(crate) enum Tags {
     /// From the names of the set and the preview. A push costs the same however many previews there are.
     #[default]
     Fixed,
@@ -88,13 +88,13 @@ pub enum Tags {
 /// A Flux source.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub struct SourceRef {
+pub(crate) struct SourceRef {
     /// The kind of the source.
-    pub kind: SourceKind,
+    pub(crate) kind: SourceKind,
     /// The name of the source.
-    pub name: String,
+    pub(crate) name: String,
     /// The namespace of the source; empty: that of the Flux objects.
-    pub namespace: String,
+    pub(crate) namespace: String,
 }
 
 impl Default for SourceRef {
@@ -105,7 +105,7 @@ impl Default for SourceRef {
 
 /// The kinds of Flux sources that a Kustomization can use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum SourceKind {
+pub(crate) enum SourceKind {
     /// An OCI artifact.
     #[default]
     #[serde(rename = "OCIRepository")]
@@ -121,7 +121,7 @@ pub enum SourceKind {
 impl SourceKind {
     /// The Kubernetes kind.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::OciRepository => "OCIRepository",
             Self::GitRepository => "GitRepository",
@@ -134,7 +134,7 @@ impl SourceKind {
 /// The name of a Secret.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct SecretRef {
+pub(crate) struct SecretRef {
     /// The name of the Secret.
-    pub name: String,
+    pub(crate) name: String,
 }

@@ -11,20 +11,20 @@ use super::pattern;
 /// One preview.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Preview {
+pub(crate) struct Preview {
     /// Its name: the value of the routing key and of a label and, unless `spec.namespace` differs, its namespace.
     #[schemars(with = "String", extend("pattern" = pattern::NAME, "maxLength" = 40))]
-    pub name: SmolStr,
+    pub(crate) name: SmolStr,
     /// Its pull requests.
     #[serde(default)]
-    pub changes: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
     /// The services it changes.
     #[schemars(extend("minItems" = 1))]
-    pub services: Vec<ServiceChange>,
+    pub(crate) services: Vec<ServiceChange>,
     /// When it expires: an RFC 3339 time. Only `anabranch prune` acts on it.
     #[serde(default)]
     #[schemars(extend("pattern" = pattern::TIME))]
-    pub expires: String,
+    pub(crate) expires: String,
 }
 
 /// The path of a change in previews.yaml, by the index of the preview and that of the service in it:
@@ -76,7 +76,7 @@ pub enum Trust {
 impl Preview {
     /// The index of its first change from a fork, if there is one. The whole preview then runs untrusted code.
     #[must_use]
-    pub fn fork(&self) -> Option<usize> {
+    pub(crate) fn fork(&self) -> Option<usize> {
         self.changes.iter().position(|change| change.trust == Trust::Fork)
     }
 }
@@ -96,44 +96,44 @@ pub(crate) fn known_by(repository: &str) -> String {
 /// A preview whose pull request is closed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Closed {
+pub(crate) struct Closed {
     /// The name of the preview.
-    pub name: String,
+    pub(crate) name: String,
     /// When it was closed: an RFC 3339 time.
-    pub at: String,
+    pub(crate) at: String,
 }
 
 /// What a preview changes about one service.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct ServiceChange {
+pub(crate) struct ServiceChange {
     /// Name of the Service, or of a workload that has none.
     #[schemars(with = "String")]
-    pub name: SmolStr,
+    pub(crate) name: SmolStr,
     /// Its namespace; needed if several namespaces of the baseline have a service of this name.
     #[serde(default)]
     #[schemars(with = "String")]
-    pub namespace: SmolStr,
+    pub(crate) namespace: SmolStr,
     /// Image of the main container, and of every container of the same repository.
     #[serde(default)]
     #[schemars(extend("pattern" = pattern::IMAGE_OR_NONE))]
-    pub image: String,
+    pub(crate) image: String,
     /// Images by container, where a pod has several.
     #[serde(default)]
-    pub containers: Vec<ContainerImage>,
+    pub(crate) containers: Vec<ContainerImage>,
     /// Images by workload, where a Service has several.
     #[serde(default)]
-    pub workloads: Vec<WorkloadImage>,
+    pub(crate) workloads: Vec<WorkloadImage>,
     /// Environment variables of the main container; one of the same name is replaced.
     #[serde(default)]
-    pub env: Vec<EnvVar>,
+    pub(crate) env: Vec<EnvVar>,
     /// Replicas of the copy, within `limits.replicas`.
     #[serde(default = "default_replicas")]
     #[schemars(range(max = 2_147_483_647))]
-    pub replicas: u32,
+    pub(crate) replicas: u32,
     /// Strategic merge or JSON 6902 patches of the copied objects, as kustomize writes them.
     #[serde(default)]
-    pub patches: Vec<Patch>,
+    pub(crate) patches: Vec<Patch>,
 }
 
 fn default_replicas() -> u32 {
@@ -143,63 +143,63 @@ fn default_replicas() -> u32 {
 /// The image of one container.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct ContainerImage {
+pub(crate) struct ContainerImage {
     /// Name of the container or init container.
     #[schemars(with = "String")]
-    pub name: SmolStr,
+    pub(crate) name: SmolStr,
     /// Its image.
     #[schemars(extend("pattern" = pattern::IMAGE))]
-    pub image: String,
+    pub(crate) image: String,
 }
 
 /// The image of one workload.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct WorkloadImage {
+pub(crate) struct WorkloadImage {
     /// Name of the workload.
     #[schemars(with = "String")]
-    pub name: SmolStr,
+    pub(crate) name: SmolStr,
     /// Image of its main container.
     #[schemars(extend("pattern" = pattern::IMAGE))]
-    pub image: String,
+    pub(crate) image: String,
 }
 
 /// An environment variable.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct EnvVar {
+pub(crate) struct EnvVar {
     /// Its name: printable ASCII without `=`.
     #[schemars(with = "String")]
-    pub name: SmolStr,
+    pub(crate) name: SmolStr,
     /// Its value.
     #[serde(default)]
-    pub value: String,
+    pub(crate) value: String,
 }
 
 /// A patch of copied objects, in kustomize's form.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Patch {
+pub(crate) struct Patch {
     /// The patch itself, as text: a strategic merge patch, or a list of JSON 6902 operations.
-    pub patch: String,
+    pub(crate) patch: String,
     /// Which copies it applies to. Absent: JSON 6902 operations apply to the workloads, and a merge patch to the object
     /// that it identifies by `apiVersion`, `kind` and `metadata.name`; without these it is refused.
     #[serde(default)]
-    pub target: Option<PatchTarget>,
+    pub(crate) target: Option<PatchTarget>,
 }
 
 /// Which copies a patch applies to: every field that is given has to match.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub struct PatchTarget {
+pub(crate) struct PatchTarget {
     /// API group.
-    pub group: String,
+    pub(crate) group: String,
     /// API version.
-    pub version: String,
+    pub(crate) version: String,
     /// Kind.
-    pub kind: String,
+    pub(crate) kind: String,
     /// Name. kustomize reads an anchored regular expression here; anabranch takes a name only.
-    pub name: String,
+    pub(crate) name: String,
 }
 
 #[cfg(test)]

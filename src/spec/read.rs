@@ -20,7 +20,7 @@ use crate::yaml::{Data, Node};
 #[derive(Debug)]
 pub struct Config {
     /// The values.
-    pub previews: Previews,
+    pub(crate) previews: Previews,
     node: Node,
     /// The indices of `spec.services`, by name.
     facts: BTreeMap<String, Vec<usize>>,

@@ -11,7 +11,7 @@ use crate::kube::{ImageName, Prefix};
 /// Registries and paths in them. A lookup costs the same however many there are.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(from = "Vec<String>")]
-pub struct Registries {
+pub(crate) struct Registries {
     texts: Vec<String>,
     prefixes: HashSet<Known, RandomState>,
 }
@@ -41,7 +41,7 @@ impl serde::Serialize for Registries {
 impl Registries {
     /// The texts as written.
     #[must_use]
-    pub fn texts(&self) -> &[String] {
+    pub(crate) fn texts(&self) -> &[String] {
         &self.texts
     }
 

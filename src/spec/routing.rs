@@ -8,22 +8,22 @@ use crate::kube::RouteApi;
 /// How requests find a preview.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub struct Routing {
+pub(crate) struct Routing {
     /// The API that routes are written in.
-    pub api: Api,
+    pub(crate) api: Api,
     /// What routes requests between services in the cluster.
-    pub data_plane: DataPlane,
+    pub(crate) data_plane: DataPlane,
     /// What marks a request as belonging to a preview.
-    pub key: RoutingKey,
+    pub(crate) key: RoutingKey,
     /// How a preview is reached from outside.
-    pub entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
 }
 
 /// The API that routes are written in.
 #[expect(clippy::enum_variant_names, reason = "the Gateway API has that name")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Api {
+pub(crate) enum Api {
     /// For each service the API that it already uses, else the Gateway API.
     #[default]
     Auto,
@@ -47,7 +47,7 @@ impl Api {
 /// What routes requests between services in the cluster.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum DataPlane {
+pub(crate) enum DataPlane {
     /// A proxy beside every pod: Istio's, or that of Linkerd or Kuma if a Namespace or pods ask for one.
     #[default]
     Sidecar,
@@ -83,11 +83,11 @@ impl DataPlane {
 /// What marks a request as belonging to a preview.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub struct RoutingKey {
+pub(crate) struct RoutingKey {
     /// Header whose value is the preview's name.
-    pub header: String,
+    pub(crate) header: String,
     /// Member of the W3C baggage header that also marks a request; empty: none.
-    pub baggage: String,
+    pub(crate) baggage: String,
 }
 
 impl Default for RoutingKey {
@@ -99,39 +99,39 @@ impl Default for RoutingKey {
 /// How a preview is reached from outside.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The Gateway that serves the preview hosts.
-    pub gateway: GatewayRef,
+    pub(crate) gateway: GatewayRef,
     /// The public Gateways whose routes get preview hosts here. Empty: all.
     #[serde(default)]
-    pub of: Vec<GatewayName>,
+    pub(crate) of: Vec<GatewayName>,
     /// Template of the host: `{preview}`, `{host}` (first label of the original host), `{hash}` (of
     /// the original host).
-    pub host: String,
+    pub(crate) host: String,
     /// Whether the original routes remove the key that a client sends. This changes objects of the baseline.
     #[serde(default)]
-    pub strip_key: bool,
+    pub(crate) strip_key: bool,
 }
 
 /// A Gateway and, optionally, one of its listeners.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct GatewayRef {
+pub(crate) struct GatewayRef {
     /// The namespace of the Gateway.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// The name of the Gateway.
-    pub name: String,
+    pub(crate) name: String,
     /// The name of a listener of the Gateway; absent: all listeners.
     #[serde(default)]
-    pub section_name: String,
+    pub(crate) section_name: String,
 }
 
 /// A Gateway to which routes of the baseline are attached.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct GatewayName {
+pub(crate) struct GatewayName {
     /// The namespace of the Gateway.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// The name of the Gateway.
-    pub name: String,
+    pub(crate) name: String,
 }

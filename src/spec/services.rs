@@ -8,43 +8,43 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ServiceFacts {
     /// Name of the Service, or of a workload that has none.
-    pub name: String,
+    pub(crate) name: String,
     /// Its namespace; needed if several namespaces of the baseline have a service of this name.
     #[serde(default)]
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// Hosts that it calls, even if no manifest defines or names them: `search`, or `otel.tracing` in another
     /// namespace.
     #[serde(default)]
-    pub dependencies: Vec<String>,
+    pub(crate) dependencies: Vec<String>,
     /// Whether only calls from inside the preview reach its copy. Calls from outside keep going to the baseline.
     #[serde(default)]
-    pub unrouted: bool,
+    pub(crate) unrouted: bool,
     /// What to do with StatefulSets. It has no effect on other workloads.
     #[serde(default)]
-    pub stateful: Stateful,
+    pub(crate) stateful: Stateful,
     /// What to do with PersistentVolumeClaims, also with those that a StatefulSet's templates make.
     #[serde(default)]
-    pub volumes: Volumes,
+    pub(crate) volumes: Volumes,
     /// Protocols of its ports, where the manifest does not say them.
     #[serde(default)]
-    pub ports: Vec<PortFacts>,
+    pub(crate) ports: Vec<PortFacts>,
 }
 
 /// The protocol of a port.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct PortFacts {
+pub(crate) struct PortFacts {
     /// Its number, as in the Service.
-    pub port: u16,
+    pub(crate) port: u16,
     /// Its protocol.
     #[serde(default)]
-    pub protocol: Speaks,
+    pub(crate) protocol: Speaks,
 }
 
 /// The protocol of a port, as far as it matters to routing by header.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum Speaks {
+pub(crate) enum Speaks {
     /// HTTP of any version: it is routed.
     #[default]
     Http,
@@ -57,7 +57,7 @@ pub enum Speaks {
 /// What to do with StatefulSets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum Stateful {
+pub(crate) enum Stateful {
     /// An error.
     #[default]
     Refuse,
@@ -68,7 +68,7 @@ pub enum Stateful {
 /// What to do with PersistentVolumeClaims.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum Volumes {
+pub(crate) enum Volumes {
     /// Claims that volumes name are an error; templates make new claims.
     #[default]
     Refuse,
@@ -79,9 +79,9 @@ pub enum Volumes {
 /// Objects that exist in every preview's namespace by other means.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub struct External {
+pub(crate) struct External {
     /// Names of Secrets.
-    pub secrets: Vec<String>,
+    pub(crate) secrets: Vec<String>,
     /// Names of ConfigMaps.
-    pub config_maps: Vec<String>,
+    pub(crate) config_maps: Vec<String>,
 }

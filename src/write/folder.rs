@@ -26,13 +26,13 @@ const LONGEST: u64 = 256 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     /// Files that were not there.
-    pub new: Vec<String>,
+    pub(crate) new: Vec<String>,
     /// Files whose content changes.
-    pub changed: Vec<String>,
+    pub(crate) changed: Vec<String>,
     /// Files of an earlier run that are no longer planned.
-    pub removed: Vec<String>,
+    pub(crate) removed: Vec<String>,
     /// How many files stay as they are.
-    pub unchanged: usize,
+    pub(crate) unchanged: usize,
 }
 
 /// Writes a tree into a folder that is empty, missing, or written by an earlier run.

@@ -12,6 +12,6 @@ mod tree;
 pub(crate) use answer::{Items, Layout, write_answer};
 pub(crate) use artifacts::{Artifact, of_artifacts};
 pub(crate) use folder::{Written, compare_tree, read_earlier, read_tree, write_tree};
-pub use stream::append;
+pub(crate) use stream::append;
 pub(crate) use stream::in_order;
 pub(crate) use tree::{SuiteFiles, Tree};

@@ -14,11 +14,11 @@ use crate::yaml::Node;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
     /// Its `apiVersion`.
-    pub api_version: &'a str,
+    pub(crate) api_version: &'a str,
     /// Its `kind`.
-    pub kind: &'a str,
+    pub(crate) kind: &'a str,
     /// Its `metadata.name`.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
 }
 
 /// The list of results.

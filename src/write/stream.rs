@@ -21,7 +21,7 @@ pub(crate) fn in_order<'a, 'e>(
 }
 
 /// Appends the texts of drafts with these values, with a `---` line before each but the first.
-pub fn append<'t>(
+pub(crate) fn append<'t>(
     out: &mut String,
     values: HoleValues<'_>,
     drafts: impl IntoIterator<Item = &'t Draft<'t>>,

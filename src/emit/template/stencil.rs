@@ -213,7 +213,7 @@ impl Stencil {
 ///
 /// All methods take the values of the preview that the draft was made for.
 #[derive(Debug)]
-pub struct Draft<'e>(Content<'e>);
+pub(crate) struct Draft<'e>(Content<'e>);
 
 #[derive(Debug)]
 enum Content<'e> {
@@ -242,7 +242,7 @@ impl Draft<'_> {
 
     /// Its sort key.
     #[must_use]
-    pub fn key<'k>(&'k self, values: HoleValues<'k>) -> Key<'k> {
+    pub(crate) fn key<'k>(&'k self, values: HoleValues<'k>) -> Key<'k> {
         match &self.0 {
             Content::Whole(whole) => (&whole.0).into(),
             Content::Holes { id: Some(id), .. } => values.others.id(*id).into(),
@@ -258,7 +258,7 @@ impl Draft<'_> {
 
     /// Its identity, if it is outside the preview's namespace, where identities are stored.
     #[must_use]
-    pub fn kept_id<'k>(&'k self, values: HoleValues<'k>) -> Option<&'k Id> {
+    pub(crate) fn kept_id<'k>(&'k self, values: HoleValues<'k>) -> Option<&'k Id> {
         match &self.0 {
             Content::Whole(whole) => Some(&whole.0),
             Content::Holes { id, .. } => id.map(|id| values.others.id(id)),
@@ -267,7 +267,7 @@ impl Draft<'_> {
 
     /// Its identity.
     #[must_use]
-    pub fn id(&self, values: HoleValues<'_>) -> Id {
+    pub(crate) fn id(&self, values: HoleValues<'_>) -> Id {
         match &self.0 {
             Content::Whole(whole) => whole.0.clone(),
             Content::Holes { stencil, first, .. } => stencil.id(values, *first),
@@ -276,7 +276,7 @@ impl Draft<'_> {
 
     /// The length of its text in bytes.
     #[must_use]
-    pub fn length(&self, values: HoleValues<'_>) -> usize {
+    pub(crate) fn length(&self, values: HoleValues<'_>) -> usize {
         match &self.0 {
             Content::Holes { stencil, first, .. } => stencil.text.length(values, *first),
             Content::Whole(whole) => whole.1.len(),
@@ -285,7 +285,7 @@ impl Draft<'_> {
 
     /// Its body, parsed from its text.
     #[must_use]
-    pub fn read(&self, values: HoleValues<'_>) -> Option<Node> {
+    pub(crate) fn read(&self, values: HoleValues<'_>) -> Option<Node> {
         let mut text = String::new();
         self.write(values, &mut text);
         let mut sources = Sources::default();
@@ -294,7 +294,7 @@ impl Draft<'_> {
     }
 
     /// Appends its text.
-    pub fn write(&self, values: HoleValues<'_>, out: &mut String) {
+    pub(crate) fn write(&self, values: HoleValues<'_>, out: &mut String) {
         match &self.0 {
             Content::Holes { stencil, first, .. } => stencil.text.fill(values, *first, out),
             Content::Whole(whole) => out.push_str(&whole.1),

@@ -11,13 +11,13 @@ use crate::yaml::write_string;
 
 /// The values of a preview.
 #[derive(Debug, Clone, Copy)]
-pub struct HoleValues<'a> {
+pub(crate) struct HoleValues<'a> {
     /// The name of the preview.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// Its namespace, if it has only one.
-    pub namespace: &'a str,
+    pub(crate) namespace: &'a str,
     /// All others.
-    pub others: &'a PreviewValues,
+    pub(crate) others: &'a PreviewValues,
 }
 
 /// The values of a preview for templates that have only holes for names. If it has several namespaces, none of them
@@ -29,7 +29,7 @@ pub(in crate::emit) fn names_of<'e>(env: &'e Environment<'_>) -> HoleValues<'e> 
 
 impl HoleValues<'_> {
     /// The values of a shared object: none.
-    pub const NONE: Self = Self { name: "", namespace: "", others: &NOTHING };
+    pub(crate) const NONE: Self = Self { name: "", namespace: "", others: &NOTHING };
 }
 
 static NOTHING: PreviewValues =
@@ -38,7 +38,7 @@ static NOTHING: PreviewValues =
 /// The values of one preview besides name and namespace, in a few allocations for all of them, since there are
 /// thousands of previews.
 #[derive(Debug, Default)]
-pub struct PreviewValues {
+pub(crate) struct PreviewValues {
     /// The values one after the other, as YAML, without indentation.
     text: String,
     /// The end of each value.

@@ -20,9 +20,9 @@ use crate::yaml::Node;
 
 /// A route of the input.
 #[derive(Debug, Clone, Copy)]
-pub struct Route<'a> {
-    pub api: RouteApi,
-    pub object: &'a Object,
+pub(crate) struct Route<'a> {
+    pub(crate) api: RouteApi,
+    pub(crate) object: &'a Object,
 }
 
 impl Deref for Route<'_> {

@@ -47,7 +47,7 @@ impl Target<'_> {
 
 /// The changes of a preview to one object.
 #[derive(Debug, Clone, Default)]
-pub struct Changes<'a> {
+pub(crate) struct Changes<'a> {
     /// The change of each service whose workload this is, with its images, in the order of previews.yaml.
     by_service: Few<(&'a ServiceChange, Images<'a>)>,
     /// Patches that apply to the object, in order. Each fits what the ones before it make.
@@ -151,7 +151,7 @@ impl<'a> Changes<'a> {
 
     /// The body with the changes made.
     #[must_use]
-    pub fn make(&self, original: &Node) -> Node {
+    pub(crate) fn make(&self, original: &Node) -> Node {
         self.make_with(original, &mut { WorkShare::UNLIMITED }, |_, value| value.node())
             .expect("only patches that fit are kept")
     }

@@ -35,15 +35,15 @@ use crate::spec::{Config, RoutingKey};
 
 /// Everything about routes that will be emitted.
 #[derive(Debug, Default)]
-pub struct Routing<'a> {
+pub(crate) struct Routing<'a> {
     /// The routes that lead calls inside the mesh to copies, sorted by service.
-    pub mesh: Vec<MeshRoutes<'a>>,
+    pub(crate) mesh: Vec<MeshRoutes<'a>>,
     /// Routes attached to copies.
-    pub copy_routes: Vec<CopyRoute<'a>>,
+    pub(crate) copy_routes: Vec<CopyRoute<'a>>,
     /// Ways in from outside.
-    pub entries: entries::Entries<'a>,
+    pub(crate) entries: entries::Entries<'a>,
     /// VirtualServices of an earlier run that only other sets still need.
-    pub left_to_others: Vec<&'a Object>,
+    pub(crate) left_to_others: Vec<&'a Object>,
     /// The number of derived rules, with their matches and backends.
     rules: usize,
     /// The number of pairs of matches that were compared.
@@ -56,7 +56,7 @@ pub struct Routing<'a> {
 
 /// The routes that lead calls of a service to copies.
 #[derive(Debug)]
-pub enum MeshRoutes<'a> {
+pub(crate) enum MeshRoutes<'a> {
     /// Routes of one service and port, for all previews that affect the same services.
     GatewayApi(gateway_api::PreviewRoutes<'a>),
     /// The VirtualService of one host, with the rules of all previews.
@@ -116,22 +116,22 @@ impl<'a> Routing<'a> {
 
 /// A route of the baseline that is attached to copies, for all previews that affect the same of its services.
 #[derive(Debug)]
-pub struct CopyRoute<'a> {
+pub(crate) struct CopyRoute<'a> {
     /// The previews, as indices of environments.
-    pub environments: Vec<usize>,
+    pub(crate) environments: Vec<usize>,
     /// The original.
-    pub route: Route<'a>,
+    pub(crate) route: Route<'a>,
     /// The namespace of the baseline whose copies it is attached to.
-    pub home: &'a str,
+    pub(crate) home: &'a str,
     /// The name in the preview.
-    pub name: String,
+    pub(crate) name: String,
     /// The attached part.
-    pub attached: Attached<'a>,
+    pub(crate) attached: Attached<'a>,
 }
 
 /// The part of a route that is attached to copies.
 #[derive(Debug)]
-pub enum Attached<'a> {
+pub(crate) enum Attached<'a> {
     /// Of an HTTPRoute or GRPCRoute.
     GatewayApi(gateway_api::Attached<'a>),
     /// Of a VirtualService.

@@ -12,37 +12,37 @@ use crate::yaml::Node;
 
 /// A rule of a route, with the backends that it has for some previews.
 #[derive(Debug, Clone)]
-pub struct Swapped<'a> {
+pub(crate) struct Swapped<'a> {
     /// The rule of the original.
-    pub rule: &'a Node,
+    pub(crate) rule: &'a Node,
     /// Its backends, in order. If some are copies, the others are left out. Equal ones are merged.
-    pub backends: Vec<Backend<'a>>,
+    pub(crate) backends: Vec<Backend<'a>>,
 }
 
 /// A backend of a rule.
 #[derive(Debug, Clone)]
-pub struct Backend<'a> {
+pub(crate) struct Backend<'a> {
     /// The backend of the original.
-    pub node: &'a Node,
+    pub(crate) node: &'a Node,
     /// The copy that takes its place; `None` if it stays.
-    pub copy: Option<CopyTarget<'a>>,
+    pub(crate) copy: Option<CopyTarget<'a>>,
     /// Its weight.
-    pub weight: Weight,
+    pub(crate) weight: Weight,
 }
 
 /// The copy of a service in place of a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CopyTarget<'a> {
+pub(crate) struct CopyTarget<'a> {
     /// The service.
-    pub service: ServiceName<'a>,
+    pub(crate) service: ServiceName<'a>,
     /// The only port of the service, if a destination of Istio names none: in another namespace there may be no
     /// listener to take it from.
-    pub port: Option<u16>,
+    pub(crate) port: Option<u16>,
 }
 
 /// The weight of a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weight {
+pub(crate) enum Weight {
     /// The weight of the original.
     Written,
     /// This weight.
@@ -73,12 +73,12 @@ impl<'a> Swapped<'a> {
 
     /// Whether a copy is among its backends, and so all of them are copies.
     #[must_use]
-    pub fn chooses_copy(&self) -> bool {
+    pub(crate) fn chooses_copy(&self) -> bool {
         self.copies().next().is_some()
     }
 
     /// The services whose copies are its backends.
-    pub fn copies(&self) -> impl Iterator<Item = ServiceName<'a>> {
+    pub(crate) fn copies(&self) -> impl Iterator<Item = ServiceName<'a>> {
         self.backends.iter().filter_map(|backend| Some(backend.copy?.service))
     }
 }

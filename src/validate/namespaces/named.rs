@@ -71,10 +71,9 @@ fn named_in<'n>(node: &'n Node, add: &mut impl FnMut(Named<'n>, Place)) {
         }
         Data::List(items) => items.iter().for_each(|item| named_in(item, add)),
         Data::Map(entries) => {
-            let selects = selects_namespaces(node);
             for (key, value) in entries {
                 match key.text.as_str() {
-                    "values" if selects => {
+                    "values" if selects_namespaces(node) => {
                         texts(value, &mut |text, place| add(name_or_glob(text), place));
                     }
                     key => named_by_key(key, value, add),
@@ -87,18 +86,21 @@ fn named_in<'n>(node: &'n Node, add: &mut impl FnMut(Named<'n>, Place)) {
 
 /// Hands over what a value names because of its key.
 fn named_by_key<'n>(key: &str, value: &'n Node, add: &mut impl FnMut(Named<'n>, Place)) {
-    if is_of_patterns(key) {
+    if key == "hosts" {
+        // Istio's form with a namespace before the host: `tools/mail.example.com`.
+        for host in value.items() {
+            let namespace = host.text().and_then(|host| Some(host.split_once('/')?.0));
+            namespace.into_iter().for_each(|namespace| add(name_or_glob(namespace), host.place));
+        }
+    } else if key.len() < "namespace".len() {
+        // Most keys are shorter than all others that matter.
+    } else if is_of_patterns(key) {
         texts(value, &mut |text, place| add(like(text, Syntax::Part), place));
     } else if key != NAMESPACE_NAME && key.contains('/') {
         // In a template of a Secret, as that of a Certificate.
         named_in_annotation(key, value, add);
     } else if is_of_namespaces(key) {
         texts(value, &mut |text, place| add(name_or_glob(text), place));
-    }
-    // Istio's form with a namespace before the host: `tools/mail.example.com`.
-    for host in value.items().iter().filter(|_| key == "hosts") {
-        let namespace = host.text().and_then(|host| Some(host.split_once('/')?.0));
-        namespace.into_iter().for_each(|namespace| add(name_or_glob(namespace), host.place));
     }
 }
 
@@ -153,9 +155,7 @@ fn is_of_patterns(key: &str) -> bool {
 /// the selector of a monitor.
 fn is_of_namespaces(key: &str) -> bool {
     let one = key.strip_suffix('s').unwrap_or(key);
-    let is_named_so = || one.ends_with("amespace") || key == NAMESPACE_NAME || key == "matchNames";
-    // Most keys are shorter than any of these.
-    key.len() >= "namespace".len() && is_named_so()
+    one.ends_with("amespace") || key == NAMESPACE_NAME || key == "matchNames"
 }
 
 /// The namespace in the host of a Service, as people shorten it: `mail.tools`, `mail.tools.svc`, with a domain behind it.

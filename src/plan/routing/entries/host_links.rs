@@ -32,6 +32,9 @@ pub(super) struct PreviewHosts {
     joining: RefCell<Joining>,
 }
 
+/// The origins of preview hosts that join a pattern, by the URL of a preview host and the pattern.
+type Joining = BTreeMap<(String, String), Rc<[Pattern]>>;
+
 impl PreviewHosts {
     pub(super) fn add(&mut self, host: &str, preview: Pattern) {
         match host.strip_prefix('*') {
@@ -102,7 +105,7 @@ impl EntryListener {
 
 /// The target of a redirect in a clone.
 #[derive(Debug, Clone)]
-pub struct RedirectTarget {
+pub(crate) struct RedirectTarget {
     /// The preview host; `None` if the redirect keeps the host of the request.
     pub(crate) host: Option<Pattern>,
     /// `http` or `https`.
@@ -113,7 +116,7 @@ pub struct RedirectTarget {
 
 /// An origin that a CORS policy of a clone allows.
 #[derive(Debug, Clone)]
-pub enum CorsOrigin<'a> {
+pub(crate) enum CorsOrigin<'a> {
     /// An origin of the original.
     Kept(&'a Node),
     /// The origin of a preview host.

@@ -41,11 +41,11 @@ use ways::WayFinder;
 
 /// The ways in from outside.
 #[derive(Debug, Default)]
-pub struct Entries<'a> {
+pub(crate) struct Entries<'a> {
     /// Clones to make.
-    pub clones: Vec<EntryClone<'a>>,
+    pub(crate) clones: Vec<EntryClone<'a>>,
     /// Originals that drop the key.
-    pub stripped: Vec<Route<'a>>,
+    pub(crate) stripped: Vec<Route<'a>>,
     /// URLs of a preview, those of the first entry first.
     urls: Vec<Pattern>,
     /// The number of clones, with their hosts and rules. If it exceeds the limit, none is planned.
@@ -54,7 +54,7 @@ pub struct Entries<'a> {
 
 /// A text with a placeholder for the name of a preview.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern(String);
+pub(crate) struct Pattern(String);
 
 impl Pattern {
     /// The text for a preview.
@@ -70,15 +70,15 @@ pub(crate) fn fill(text: &str, preview: &str) -> String {
 
 /// A way in: an entry route, with those of its hosts to which the same rules apply.
 #[derive(Debug)]
-pub struct WayIn<'a> {
+pub(crate) struct WayIn<'a> {
     /// The route.
-    pub route: Route<'a>,
+    pub(crate) route: Route<'a>,
     /// Its index among the ways in of this route.
     part: usize,
     /// The Gateways.
     gateways: BTreeSet<GatewayId<'a>>,
     /// The rules that apply to these hosts.
-    pub rules: Vec<CloneRule<'a>>,
+    pub(crate) rules: Vec<CloneRule<'a>>,
     /// Original hosts, sorted, with their preview hosts.
     pub(super) hosts: Vec<(String, Pattern)>,
     /// The URL of a host, with `{}` for the host.
@@ -87,33 +87,33 @@ pub struct WayIn<'a> {
 
 /// A rule of a clone, derived from one of its original.
 #[derive(Debug)]
-pub struct CloneRule<'a> {
+pub(crate) struct CloneRule<'a> {
     /// The API of the route.
     api: RouteApi,
     /// The rule.
-    pub node: &'a Node,
+    pub(crate) node: &'a Node,
     /// The matches of a VirtualService's rule; `None` if it applies to every request. A match on the authority contains
     /// `{preview}`.
-    pub matches: Option<Vec<Node>>,
+    pub(crate) matches: Option<Vec<Node>>,
     /// The target of its redirect, if it differs from the original's.
-    pub redirect: Option<RedirectTarget>,
+    pub(crate) redirect: Option<RedirectTarget>,
     /// The origins that it allows, if they differ from the original's.
-    pub origins: Option<Vec<CorsOrigin<'a>>>,
+    pub(crate) origins: Option<Vec<CorsOrigin<'a>>>,
     /// Values of response headers that lead to original hosts, with their replacements.
-    pub response_values: BTreeMap<&'a str, Pattern>,
+    pub(crate) response_values: BTreeMap<&'a str, Pattern>,
 }
 
 /// A clone of an entry route, for all previews that affect the same of its services.
 #[derive(Debug)]
-pub struct EntryClone<'a> {
+pub(crate) struct EntryClone<'a> {
     /// The previews, as indices of environments.
-    pub environments: Vec<usize>,
+    pub(crate) environments: Vec<usize>,
     /// The original.
-    pub way: Arc<WayIn<'a>>,
+    pub(crate) way: Arc<WayIn<'a>>,
     /// The rules of the way in, with the backends that these previews have.
-    pub rules: Vec<Swapped<'a>>,
+    pub(crate) rules: Vec<Swapped<'a>>,
     /// The entry that it is made for.
-    pub entry: &'a Entry,
+    pub(crate) entry: &'a Entry,
     /// The index of the entry.
     number: usize,
 }

@@ -31,24 +31,24 @@ use crate::yaml::Node;
 /// Routes of one service and port, for all previews that affect the same of the services that their rules have as
 /// backends.
 #[derive(Debug)]
-pub struct PreviewRoutes<'a> {
+pub(crate) struct PreviewRoutes<'a> {
     /// The previews, as indices of environments.
-    pub environments: Vec<usize>,
+    pub(crate) environments: Vec<usize>,
     /// The service whose host is routed.
-    pub service: &'a Service<'a>,
+    pub(crate) service: &'a Service<'a>,
     /// The port in the parentRef; `None` if the parentRefs of the service's routes have none.
-    pub port: Option<u16>,
+    pub(crate) port: Option<u16>,
     /// Whether the name contains the port, because the service has several.
-    pub port_in_name: bool,
+    pub(crate) port_in_name: bool,
     /// The kind of the routes.
     pub(crate) kind: RouteKind,
     /// The rules, the more important first.
-    pub rules: Vec<Rule<'a>>,
+    pub(crate) rules: Vec<Rule<'a>>,
 }
 
 /// A rule to make.
 #[derive(Debug, Clone)]
-pub enum Rule<'a> {
+pub(crate) enum Rule<'a> {
     /// A rule of the user with the key added to some of its matches. Affected backends are swapped.
     Derived {
         /// The rule.
@@ -103,25 +103,25 @@ pub(crate) fn named_copies<'a>(rule: &Swapped<'a>) -> impl Iterator<Item = Servi
 
 /// The part of a route that is attached to copies.
 #[derive(Debug)]
-pub struct Attached<'a> {
+pub(crate) struct Attached<'a> {
     /// The services that it is attached to.
-    pub parents: Vec<Parent<'a>>,
+    pub(crate) parents: Vec<Parent<'a>>,
     /// Its rules.
-    pub rules: Vec<Swapped<'a>>,
+    pub(crate) rules: Vec<Swapped<'a>>,
     /// The namespaces of the baseline whose Services its rules name, for which it needs a ReferenceGrant.
-    pub needing_grant: BTreeSet<&'a str>,
+    pub(crate) needing_grant: BTreeSet<&'a str>,
 }
 
 /// A parentRef to the copy of a service.
 #[derive(Debug)]
-pub struct Parent<'a> {
+pub(crate) struct Parent<'a> {
     /// The service.
-    pub service: ServiceName<'a>,
+    pub(crate) service: ServiceName<'a>,
     /// The port, if one is written.
-    pub port: Option<u16>,
+    pub(crate) port: Option<u16>,
     /// The name of the port, if several parentRefs of the route are to this service. The API server does not accept two
     /// that differ only in their port.
-    pub section: Option<&'a str>,
+    pub(crate) section: Option<&'a str>,
 }
 
 /// Plans HTTPRoutes and GRPCRoutes.

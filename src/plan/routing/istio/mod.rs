@@ -29,33 +29,33 @@ use crate::yaml::Node;
 
 /// The VirtualService of one host, or of all hosts of an extended one.
 #[derive(Debug)]
-pub struct HostRules<'a> {
+pub(crate) struct HostRules<'a> {
     /// The service whose host made it necessary.
-    pub service: ServiceName<'a>,
+    pub(crate) service: ServiceName<'a>,
     /// Where its rules come from.
-    pub source: RuleSource<'a>,
+    pub(crate) source: RuleSource<'a>,
     /// The VirtualService that an earlier run made, to which other sets may have added rules.
-    pub earlier: Option<&'a Object>,
+    pub(crate) earlier: Option<&'a Object>,
     /// The previews with rules in it, in order: the index of the environment, and the index of its rules in `derived`.
-    pub previews: Vec<(usize, usize)>,
+    pub(crate) previews: Vec<(usize, usize)>,
     /// The rules of previews. Previews that affect the same services share an item.
-    pub derived: Vec<Derived<'a>>,
+    pub(crate) derived: Vec<Derived<'a>>,
     /// The rules of a wildcard, which follow those of previews.
-    pub carried: Vec<InMesh<'a>>,
+    pub(crate) carried: Vec<InMesh<'a>>,
     /// The ports of the service that can be routed, for rules without an original.
-    pub ports: Vec<u16>,
+    pub(crate) ports: Vec<u16>,
     /// Whether these rules must match their port, because the service has several.
-    pub match_port: bool,
+    pub(crate) match_port: bool,
     /// Ports of the service on which no rule of the original can apply, so that Istio routes them
     /// as if there were no VirtualService.
-    pub ports_without_rule: Vec<u16>,
+    pub(crate) ports_without_rule: Vec<u16>,
     /// Whether matches must say that they are for the mesh, because the original is for Gateways too.
-    pub names_mesh: bool,
+    pub(crate) names_mesh: bool,
 }
 
 /// Where the rules of a host come from.
 #[derive(Debug, Clone, Copy)]
-pub enum RuleSource<'a> {
+pub(crate) enum RuleSource<'a> {
     /// Nowhere: the host has no VirtualService yet.
     Nothing,
     /// The user's VirtualService for the host, which is extended.
@@ -66,20 +66,20 @@ pub enum RuleSource<'a> {
 
 /// The rules of a preview, which precede those of the original.
 #[derive(Debug, Default)]
-pub struct Derived<'a> {
+pub(crate) struct Derived<'a> {
     /// Rules of the original, in order.
-    pub rules: Vec<InMesh<'a>>,
+    pub(crate) rules: Vec<InMesh<'a>>,
     /// Ports without a rule of the original that lead to the copy.
-    pub ports_without_rule: Vec<u16>,
+    pub(crate) ports_without_rule: Vec<u16>,
 }
 
 /// A rule of a VirtualService as it applies in the mesh.
 #[derive(Debug)]
-pub struct InMesh<'a> {
+pub(crate) struct InMesh<'a> {
     /// The rule.
-    pub swapped: Swapped<'a>,
+    pub(crate) swapped: Swapped<'a>,
     /// Those of its matches that apply in the mesh.
-    pub matches: Vec<Node>,
+    pub(crate) matches: Vec<Node>,
 }
 
 impl<'a> InMesh<'a> {
@@ -110,13 +110,13 @@ impl<'a> HostRules<'a> {
 
 /// The part of a VirtualService that is attached to copies.
 #[derive(Debug)]
-pub struct Attached<'a> {
+pub(crate) struct Attached<'a> {
     /// The services whose copies it applies to.
-    pub services: Vec<ServiceName<'a>>,
+    pub(crate) services: Vec<ServiceName<'a>>,
     /// Its HTTP rules.
-    pub http: Vec<InMesh<'a>>,
+    pub(crate) http: Vec<InMesh<'a>>,
     /// Its TCP rules.
-    pub tcp: Vec<InMesh<'a>>,
+    pub(crate) tcp: Vec<InMesh<'a>>,
 }
 
 impl<'a> Attached<'a> {
