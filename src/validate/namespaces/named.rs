@@ -146,6 +146,10 @@ fn selects_namespaces(node: &Node) -> bool {
 
 /// Whether the values of a key are regular expressions for names of namespaces: `namespaceRegexes`.
 fn is_of_patterns(key: &str) -> bool {
+    // Most keys are shorter than any of these.
+    if key.len() < "namespaceRegex".len() {
+        return false;
+    }
     let ends = ["Regexes", "Regexps", "Patterns", "Regex", "Regexp", "Pattern"];
     let name = ends.iter().find_map(|end| key.strip_suffix(end));
     name.is_some_and(is_of_namespaces)
