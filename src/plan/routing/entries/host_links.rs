@@ -32,9 +32,6 @@ pub(super) struct PreviewHosts {
     joining: RefCell<Joining>,
 }
 
-/// The origins of preview hosts that join a pattern, by the URL of a preview host and the pattern.
-type Joining = BTreeMap<(String, String), Rc<[Pattern]>>;
-
 impl PreviewHosts {
     pub(super) fn add(&mut self, host: &str, preview: Pattern) {
         match host.strip_prefix('*') {
