@@ -156,3 +156,10 @@ fn hosts_times_origins_are_counted_against_the_limit_of_pairs() {
 fn with_entry(one: &str) -> String {
     format!("{one}{ENTRY}")
 }
+
+#[test]
+fn a_policy_of_more_trust_domains_than_can_be_tried_is_refused() {
+    let sources = list(400, |index| source(&[format!("d{index}.example/ns/shop/sa/a{index}")]));
+    let said = assert_ends("trust domains", ONE, &with_rules(&json!([{"from": sources}])));
+    assert!(said.contains("names callers of 401 trust domains"), "{said}");
+}

@@ -100,6 +100,19 @@ fn too_many_of(policy: &Policy<'_>, count: usize, what: &str, help: &str) -> Dia
     finding.at(policy.object.place(), "cannot be extended")
 }
 
+/// The finding that a policy names callers of so many trust domains that trying each with each account has no end.
+pub(super) fn too_many_trust_domains(policy: &Policy<'_>) -> Option<Diagnostic> {
+    const MOST_TRUST_DOMAINS: usize = 100;
+    let count = policy.trust_domains.len();
+    let message = format!(
+        "{} names callers of {count} trust domains: only {MOST_TRUST_DOMAINS} are compared",
+        policy.object.id
+    );
+    let help = "divide its rules among several policies, or name accounts of all trust domains: `*/ns/<namespace>/sa/<account>`";
+    let finding = Diagnostic::new(&code::POLICY_UNLIKE, message, help);
+    (count > MOST_TRUST_DOMAINS).then(|| finding.at(policy.object.place(), "cannot be extended"))
+}
+
 /// The finding about a policy with the action CUSTOM: a program outside of the mesh decides, and its answers for previews
 /// are not known.
 pub(super) fn decided_outside(

@@ -96,6 +96,10 @@ pub(super) fn treat(
         report.extend(findings::decided_outside(context, &policy));
         return Treatment::default();
     }
+    if let Some(finding) = findings::too_many_trust_domains(&policy) {
+        report.push(finding);
+        return Treatment { is_refused: true, ..Treatment::default() };
+    }
     let mut treatment = policy.treat(context, report).unwrap_or_else(|inexpressible| {
         report.push(findings::inexpressible(&policy, &inexpressible));
         Treatment { is_refused: true, ..Treatment::default() }
