@@ -14,6 +14,7 @@ mod evaluate;
 mod gateways;
 mod outcomes;
 mod relabelled;
+mod values;
 mod waypoints;
 
 use std::collections::{BTreeMap, BTreeSet};

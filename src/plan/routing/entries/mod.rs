@@ -35,7 +35,6 @@ pub(super) use applicable::{
 };
 pub(crate) use host_links::{CorsOrigin, RedirectTarget};
 pub(super) use limits::{full_for_clone, full_for_strip};
-use routes::EntryRoutes;
 pub(super) use routes::{has_gateway_rule, is_dropped_way_in, leads_to_service};
 use ways::WayFinder;
 
@@ -175,24 +174,23 @@ pub(super) fn plan<'a>(
         return planned;
     }
     let gateways = Gateways::of(catalog);
-    let EntryRoutes { followed: routes, ignored } =
-        routes::entry_routes(catalog, &gateways, report);
-    let each: usize = routes.iter().map(|route| ways::size(*route)).sum();
-    planned.size = each.saturating_mul(entries.len()).saturating_mul(environments.len());
+    let found = routes::entry_routes(catalog, &gateways, report);
+    planned.size = size(&found.followed, entries.len(), environments.len());
     if planned.size > most {
         return planned;
     }
     let finder = WayFinder {
         key: &config.previews.spec.routing.key,
         gateways: &gateways,
-        routes: &routes,
+        routes: &found.followed,
         regexes: Regexes::new(Comparisons::new(pairs.saturating_mul(OF_PAIR))),
         findings: Default::default(),
     };
     let (mut all, mut stripped) = (Vec::new(), BTreeMap::new());
     for (number, entry) in entries.iter().enumerate() {
         let mut entry_routes = finder.routes_of(entry);
-        if !routes.iter().chain(&ignored).any(|route| ways::stands_for_route(entry, *route)) {
+        let mut routes = found.followed.iter().chain(&found.ignored);
+        if !routes.any(|route| ways::stands_for_route(entry, *route)) {
             finder.say(nothing_leads_in(config, number, entry));
         }
         if entry.strip_key {
@@ -216,15 +214,32 @@ pub(super) fn plan<'a>(
     hosts::check(config, catalog, &gateways, &all, report);
     check_names(environments, &all, report);
     planned.urls = urls(&all);
-    for (number, Planned { entry, ways }) in all.into_iter().enumerate() {
-        let clones = |way| clones(config, catalog, environments, (number, entry), way);
-        planned.clones.extend(ways.into_iter().flat_map(clones));
-    }
+    planned.clones = all_clones(config, catalog, environments, all);
     if entries.iter().any(|entry| entry.strip_key) {
         strip(config, stripped.into_values().collect(), &mut planned, report);
     }
     limits::check(&planned, &config.previews.spec.routing.key, report);
     planned
+}
+
+/// The size of the clones of routes for some entries and environments.
+fn size(routes: &[Route<'_>], entries: usize, environments: usize) -> usize {
+    let each: usize = routes.iter().map(|route| ways::size(*route)).sum();
+    each.saturating_mul(entries).saturating_mul(environments)
+}
+
+/// The clones of all ways in.
+fn all_clones<'a>(
+    config: &Config,
+    catalog: &Catalog<'a>,
+    environments: &[Environment<'a>],
+    all: Vec<Planned<'a>>,
+) -> Vec<EntryClone<'a>> {
+    let of_entry = |(number, Planned { entry, ways }): (usize, Planned<'a>)| {
+        let clones = move |way| clones(config, catalog, environments, (number, entry), way);
+        ways.into_iter().flat_map(clones)
+    };
+    all.into_iter().enumerate().flat_map(of_entry).collect()
 }
 
 /// The clones of a way in, one for each group of previews that affect the same of its services.
