@@ -134,8 +134,8 @@ pub struct LimitOptions {
     /// Derived route rules of all previews together, with their matches, backends and hosts
     #[arg(long, value_name = "N", default_value_t = OutputLimits::default().rules)]
     pub max_rules: usize,
-    /// Comparisons: of two matches in the routes of a service, and of a Service with a workload. Several of hosts,
-    /// callers and calls with patterns count as one
+    /// Comparisons: of two matches in the routes of a service, and of a Service with a workload. Several comparisons
+    /// with patterns, of hosts, callers or calls, count as one
     #[arg(long, value_name = "N", default_value_t = OutputLimits::default().pairs)]
     pub max_pairs: usize,
     /// Work limit for patches: values that all patches together may visit, 100000000 at most. One object may use a

@@ -242,8 +242,14 @@ impl Repository {
         };
         let cannot_write = |path: &str, error: &std::io::Error| match error.kind() {
             ErrorKind::AlreadyExists => {
-                let message = format!("the commit has {} twice, or below a link", short(path));
-                no_repository(message, "`git fsck` names what is wrong with its trees")
+                let message = format!(
+                    "the commit has {} twice, below a link, or beside a name that differs in case alone",
+                    short(path)
+                );
+                no_repository(
+                    message,
+                    "`git fsck` names what is wrong with its trees; names that differ in case alone need a file system that tells them apart",
+                )
             }
             _ => cannot(error),
         };
@@ -271,7 +277,7 @@ impl Repository {
                 write_file(folder, path, content).map_err(|error| cannot_write(path, &error))?;
             }
         }
-        // A path below a link is one that the trees list twice: no folder of the commit is a link.
+        // Links come last. Only in trees made by hand is a path below one.
         links.into_iter().try_for_each(|(path, target)| {
             write_link(folder, path, target).map_err(|error| cannot_write(path, &error))
         })

@@ -23,8 +23,8 @@ impl Glob {
     const ALTERNATIVES: usize = 1_000;
     /// How deep braces may be in each other.
     const DEPTH: usize = 100;
-    /// Size limit for the automaton of one glob, in bytes: room for some hundred wildcards. No more signs than that may
-    /// all its alternatives have together.
+    /// Size limit for the automaton of one glob, in bytes: room for some hundred wildcards. It is also the most
+    /// characters and wildcards of all its alternatives together.
     const SIZE: usize = 256 << 10;
 
     /// Reads a glob.

@@ -141,8 +141,8 @@ impl Document {
         Some(Sequence { layout, range, value: None, indent: 0, is_usual })
     }
 
-    /// Items on one line are written anew, with the usual blanks and no comma behind the last: what one item shows of a
-    /// style of its own would be lost with it.
+    /// Reads items on one line. Their blanks, and a comma behind the last, are not kept: only an item shows them, and an
+    /// edit can remove it.
     fn side_by_side(&self, list: &Node, is_open: bool) -> Layout {
         if list.items().is_empty() && !is_open && self.spans_lines() {
             let mut layout = self.new_layout(Style::Lines);

@@ -86,8 +86,8 @@ impl Reader for GatewayApi {
         item.text().filter(|text| !text.contains('*'))
     }
 
-    fn allows_origin(&self, item: &Node, origin: &str, _: &Regexes) -> bool {
-        item.text().is_some_and(|pattern| covers(pattern, origin))
+    fn allows_origin(&self, item: &Node, origin: &str, _: &Regexes) -> Option<bool> {
+        Some(item.text().is_some_and(|pattern| covers(pattern, origin)))
     }
 
     fn tells_hosts_apart(&self, rule: &Node) -> bool {

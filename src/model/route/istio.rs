@@ -93,10 +93,10 @@ impl Reader for Istio {
         item.text().filter(|text| !text.contains('*')).or(item.text_at(&["exact"]))
     }
 
-    fn allows_origin(&self, item: &Node, origin: &str, regexes: &Regexes) -> bool {
+    fn allows_origin(&self, item: &Node, origin: &str, regexes: &Regexes) -> Option<bool> {
         match item.text() {
-            Some(pattern) => covers(pattern, origin),
-            None => text_match(item, origin, regexes).unwrap_or(false),
+            Some(pattern) => Some(covers(pattern, origin)),
+            None => text_match(item, origin, regexes),
         }
     }
 
@@ -304,7 +304,7 @@ pub(crate) fn are_rivals(a: &Object, b: &Object) -> bool {
 }
 
 /// Whether a match of Istio (`exact`, `prefix` or `regex`) matches a text; `None` if its regular expression cannot be
-/// parsed. The expression has to match the whole text, and `*` alone matches any.
+/// parsed, or is too large. The expression has to match the whole text, and `*` alone matches any.
 pub(crate) fn text_match(wanted: &Node, text: &str, regexes: &Regexes) -> Option<bool> {
     if let Some(exact) = wanted.text_at(&["exact"]) {
         return Some(exact == text);

@@ -127,8 +127,8 @@ pub(crate) trait Reader: Sync {
     /// The only origin that an item of these allows; `None` if it is a pattern.
     fn exact_origin<'a>(&self, item: &'a Node) -> Option<&'a str>;
 
-    /// Whether an item of these allows an origin.
-    fn allows_origin(&self, item: &Node, origin: &str, regexes: &Regexes) -> bool;
+    /// Whether an item of these allows an origin; `None` if it is a regular expression that cannot be read.
+    fn allows_origin(&self, item: &Node, origin: &str, regexes: &Regexes) -> Option<bool>;
 
     /// Whether the host of a request decides if a rule matches.
     fn tells_hosts_apart(&self, rule: &Node) -> bool;

@@ -9,7 +9,7 @@ use crate::model::{pod_of, service_account};
 use crate::plan::policies::PolicyContext;
 
 /// To make a pair of callers is as much work as this many comparisons.
-const COST: usize = 8;
+const CALLER_COST: usize = 8;
 
 /// A caller, and its counterpart once there are previews.
 pub(super) struct CallerPair<'c> {
@@ -62,7 +62,7 @@ pub(super) fn representatives<'p, 'a: 'p>(
     let trust_domains =
         trust_domains_of(&patterns).into_iter().chain(listed.iter().map(String::as_str));
     let trust_domains: Vec<&str> = trust_domains.collect();
-    if !checker.comparisons.count(COST * trust_domains.len() * accounts.len()) {
+    if !checker.comparisons.count(CALLER_COST * trust_domains.len() * accounts.len()) {
         return pairs;
     }
     for trust in trust_domains {

@@ -17,7 +17,7 @@ const PLAIN: [(&str, &str); 3] = [(HOST, "anabranch.example"), (METHOD, "GET"), 
 const UNNAMED: [(&str, &str); 2] = [(METHOD, "TRACE"), (PATH, "/anabranch")];
 
 /// To make a call is as much work as this many comparisons.
-const COST: usize = 16;
+const CALL_COST: usize = 16;
 
 /// The calls to try against the requirements with these numbers.
 pub(super) fn representatives(
@@ -25,7 +25,7 @@ pub(super) fn representatives(
     requirements: &Requirements<'_>,
 ) -> Vec<Call> {
     let made = numbers.iter().map(|number| 1 + requirements.operations(*number).len());
-    if !requirements.comparisons.count(COST * made.sum::<usize>()) {
+    if !requirements.comparisons.count(CALL_COST * made.sum::<usize>()) {
         return Vec::new();
     }
     let mut values = Values::new();

@@ -167,7 +167,7 @@ fn is_of_connection(key: &str) -> bool {
     matches!(key, PORT | "source.ip" | "destination.ip")
 }
 
-/// Removes the fields that an enforcer does not see. Whether it sees all of them.
+/// Removes the fields that an enforcer does not see. Returns whether it sees all of them.
 fn keep_seen(fields: &mut Vec<FieldMatch<'_>>, enforcer: Enforcer) -> bool {
     let all = fields.len();
     fields.retain(|one| enforcer == Enforcer::Proxy || is_of_connection(one.key));

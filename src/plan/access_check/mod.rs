@@ -48,11 +48,11 @@ const TRUST: &str = "cluster.local";
 const SUITE: &str = "suite";
 
 /// This many comparisons of a pattern with a value count as one pair.
-const OF_PAIR: usize = 16;
+const CALLS_PER_PAIR: usize = 16;
 
 /// Reports access that previews change.
 pub(super) fn check(plan: &Plan<'_>, limits: &OutputLimits, report: &mut Report) {
-    let comparisons = Comparisons::new(limits.pairs.saturating_mul(OF_PAIR));
+    let comparisons = Comparisons::new(limits.pairs.saturating_mul(CALLS_PER_PAIR));
     let mut found = Report::default();
     check_counted(plan, &comparisons, &mut found);
     if !comparisons.is_over() {
@@ -66,7 +66,10 @@ pub(super) fn check(plan: &Plan<'_>, limits: &OutputLimits, report: &mut Report)
     let help = or_raise("have fewer rules, and rules of fewer callers and paths", flag::PAIRS);
     let finding = Diagnostic::new(&code::OUTPUT_LIMIT, message, help);
     let policy = CHECKED.iter().find_map(|(group, kind)| plan.catalog.of_kind(group, kind).next());
-    report.extend(policy.map(|policy| finding.at(policy.place(), "the first of them")));
+    report.push(match policy {
+        Some(policy) => finding.at(policy.place(), "the first of them"),
+        None => finding,
+    });
 }
 
 fn check_counted(plan: &Plan<'_>, comparisons: &Comparisons, report: &mut Report) {

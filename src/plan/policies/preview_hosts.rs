@@ -69,7 +69,10 @@ fn applies(catalog: &Catalog<'_>, policy: &Object, (namespace, name): (&str, &st
     let is_it = |object: &&Object| object.id.namespace == namespace && object.id.name == name;
     let of_api = |api: RouteApi| Some((api, catalog.of_kind(api.group(), "Gateway").find(is_it)?));
     // Of two with the same name that with a selector counts.
-    let gateway = RouteApi::ALL.into_iter().rev().find_map(of_api);
+    let gateway = RouteApi::ALL.into_iter().filter_map(of_api).max_by_key(|(api, _)| match api {
+        RouteApi::GatewayApi => false,
+        RouteApi::Istio => true,
+    });
     let has_label = |key: &str, value: Option<&str>| match gateway {
         Some((RouteApi::Istio, gateway)) => {
             gateway.node.text_at(&["spec", "selector", key]) == value

@@ -2,8 +2,9 @@
 //!
 //! In go the baseline's routes and what each preview affects. Out comes a [`Routing`]: the rules of every object to
 //! write, and the backends of every rule. This file decides which API a service uses, and which routes contradict each
-//! other. `ports` decides which ports can be routed, and `unfollowed` reports routes that previews cannot follow. [`gateway_api`] and [`istio`] derive the rules, [`swap`]
-//! decides their backends, and [`entries`] plans the ways in from outside.
+//! other. `ports` decides which ports can be routed, and `unfollowed` reports routes that previews cannot follow.
+//! [`gateway_api`] and [`istio`] derive the rules, [`swap`] decides their backends, and [`entries`] plans the ways in
+//! from outside.
 //!
 //! Always true: a service is routed by one API only, and a rule with a copy as a backend has only copies.
 

@@ -7,8 +7,8 @@ mod patterns;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use self::named::{Named, is_grant, named_by, namespace_of_host};
-use self::patterns::Pattern;
+use self::named::{NamedNamespace, is_grant, named_by, namespace_of_host};
+use self::patterns::NamespacePattern;
 use super::Input;
 use super::names::name_problem;
 use crate::diagnostic::text::short;
@@ -33,8 +33,11 @@ pub(super) struct Namespaces<'a> {
     /// Those that only grants and policies name, and where: a preview may be meant.
     granted: BTreeMap<&'a str, Place>,
     /// Those that get something by a list or a pattern, and where it is written.
-    alike: BTreeMap<Pattern<'a>, (&'a Object, Place)>,
+    patterns: BTreeMap<NamespacePattern<'a>, (&'a Object, Place)>,
 }
+
+/// How many patterns for namespaces are evaluated: more than any cluster has.
+const MOST_PATTERNS: usize = 1_000;
 
 /// Hands over a namespace of others. The first owner counts, and only its words are made.
 type Add<'f, 'a> = &'f mut dyn FnMut(&'a str, &dyn Fn() -> Owner);
@@ -55,24 +58,30 @@ impl<'a> Namespaces<'a> {
         RESERVED.iter().for_each(|name| add(name, &|| ("is reserved".to_owned(), None)));
         let (grants, others): (Vec<_>, Vec<_>) =
             input.objects.iter().partition(|object| is_grant(object));
-        let mut alike = BTreeMap::new();
+        let mut patterns = BTreeMap::new();
         for object in others {
             named_by(object, &mut |named, place| match named {
-                Named::Namespace(namespace) => {
+                NamedNamespace::Namespace(namespace) => {
                     add(namespace, &|| (format!("is named in {}", object.id), Some(place)));
                 }
-                Named::Like(pattern) => drop(alike.entry(pattern).or_insert((object, place))),
+                NamedNamespace::Like(pattern) => {
+                    patterns.entry(pattern).or_insert((object, place));
+                }
             });
         }
         let mut granted = BTreeMap::new();
         for object in grants {
             named_by(object, &mut |named, place| match named {
-                Named::Namespace(namespace) if taken.contains_key(namespace) => {}
-                Named::Namespace(namespace) => drop(granted.entry(namespace).or_insert(place)),
-                Named::Like(pattern) => drop(alike.entry(pattern).or_insert((object, place))),
+                NamedNamespace::Namespace(namespace) if taken.contains_key(namespace) => {}
+                NamedNamespace::Namespace(namespace) => {
+                    granted.entry(namespace).or_insert(place);
+                }
+                NamedNamespace::Like(pattern) => {
+                    patterns.entry(pattern).or_insert((object, place));
+                }
             });
         }
-        Self { taken, granted, alike }
+        Self { taken, granted, patterns }
     }
 
     /// The owner of this namespace, if it is not a preview.
@@ -101,16 +110,22 @@ impl<'a> Namespaces<'a> {
                 name.is_some_and(|name| name_problem(name, &spec.prefix).is_none())
             })
         };
-        let is_hit = |pattern: &Pattern<'_>| match pattern.is_name() {
+        let mut evaluated = 0;
+        let mut is_hit = |pattern: &NamespacePattern<'_>| match pattern.is_name() {
             true => could_be(pattern.text),
-            false => around.iter().any(|(before, behind)| pattern.singles_out(before, behind)),
+            false => around.iter().any(|(before, behind)| {
+                let may_match = pattern.may_begin_with(before);
+                evaluated += usize::from(may_match);
+                // A pattern beyond those that are evaluated may match.
+                may_match && (evaluated > MOST_PATTERNS || !pattern.takes_all(before, behind))
+            }),
         };
         let taken = self.taken.iter().map(|(name, (_, place))| (*name, *place));
         let granted = self.granted.iter().map(|(name, place)| (*name, Some(*place)));
         let names = taken.chain(granted).filter(|(name, _)| could_be(name));
         let names = names.map(|(name, place)| (Cow::Borrowed(name), place));
-        let alike = self.alike.iter().filter(|(pattern, _)| is_hit(pattern));
-        let alike = alike.map(|(pattern, (object, place))| {
+        let patterns = self.patterns.iter().filter(|(pattern, _)| is_hit(pattern));
+        let patterns = patterns.map(|(pattern, (object, place))| {
             let words = match pattern.is_name() {
                 true => pattern.text.into(),
                 // What is no name may be anything.
@@ -121,7 +136,7 @@ impl<'a> Namespaces<'a> {
             };
             (words, Some(*place))
         });
-        let hit: BTreeMap<Cow<'_, str>, Option<Place>> = ordered(names.chain(alike));
+        let hit: BTreeMap<Cow<'_, str>, Option<Place>> = ordered(names.chain(patterns));
         if !hit.is_empty() {
             let message = format!(
                 "a preview whose name begins with `{}` could get the namespace of something else: {}",

@@ -1,6 +1,6 @@
 //! The namespaces that an object names: as places of something else that it uses, admits or makes.
 
-use super::patterns::{Pattern, Syntax};
+use super::patterns::{NamespacePattern, Syntax};
 use crate::diagnostic::Place;
 use crate::kube::meta::NAMESPACE_NAME;
 use crate::kube::secret::is_secret;
@@ -28,17 +28,17 @@ pub(super) fn is_grant(object: &Object) -> bool {
 
 /// What an object says of namespaces.
 #[derive(Debug)]
-pub(super) enum Named<'n> {
+pub(super) enum NamedNamespace<'n> {
     /// The name of one.
     Namespace(&'n str),
     /// Those that get something, by their names or by a pattern.
-    Like(Pattern<'n>),
+    Like(NamespacePattern<'n>),
 }
 
 /// Hands over each namespace that an object names: in fields such as `targetNamespace` or `namespaces`, in selectors of
 /// Namespaces, in hosts of Services, in identities, and in annotations by which something is copied to other
 /// namespaces. No list of kinds is asked, as every kind has such fields. Of Secrets only those annotations are read.
-pub(super) fn named_by<'n>(object: &'n Object, add: &mut impl FnMut(Named<'n>, Place)) {
+pub(super) fn named_by<'n>(object: &'n Object, add: &mut impl FnMut(NamedNamespace<'n>, Place)) {
     for (key, value) in object.node.entries_at(&["metadata", "annotations"]) {
         named_in_annotation(&key.text, value, add);
     }
@@ -61,7 +61,7 @@ pub(super) fn named_by<'n>(object: &'n Object, add: &mut impl FnMut(Named<'n>, P
     }
 }
 
-fn named_in<'n>(node: &'n Node, add: &mut impl FnMut(Named<'n>, Place)) {
+fn named_in<'n>(node: &'n Node, add: &mut impl FnMut(NamedNamespace<'n>, Place)) {
     match &node.data {
         // Nothing that names a namespace is shorter than a host.
         Data::Scalar { text, .. } if text.len() < "a.b.svc".len() => {}
@@ -85,7 +85,7 @@ fn named_in<'n>(node: &'n Node, add: &mut impl FnMut(Named<'n>, Place)) {
 }
 
 /// Hands over what a value names because of its key.
-fn named_by_key<'n>(key: &str, value: &'n Node, add: &mut impl FnMut(Named<'n>, Place)) {
+fn named_by_key<'n>(key: &str, value: &'n Node, add: &mut impl FnMut(NamedNamespace<'n>, Place)) {
     if key == "hosts" {
         // Istio's form with a namespace before the host: `tools/mail.example.com`.
         for host in value.items() {
@@ -117,12 +117,17 @@ fn texts<'n>(value: &'n Node, add: &mut dyn FnMut(&'n str, Place)) {
 ///   `replication-allowed-namespaces`) and of [Reflector](https://github.com/emberstack/kubernetes-reflector)
 ///   (`reflection-auto-namespaces`) list names and regular expressions for whole names;
 /// - other values are selectors of Namespaces, as that of [Kubed](https://github.com/kubeops/config-syncer).
-fn named_in_annotation<'n>(key: &str, value: &'n Node, add: &mut impl FnMut(Named<'n>, Place)) {
+fn named_in_annotation<'n>(
+    key: &str,
+    value: &'n Node,
+    add: &mut impl FnMut(NamedNamespace<'n>, Place),
+) {
     let Some((_, name)) = key.split_once('/') else { return };
     let Some(text) = value.text() else { return };
     if name == "replicate-to" || name.ends_with("amespaces") {
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        items.for_each(|item| add(like(item, Syntax::Whole), value.place));
+        let syntax = |item| if item == "*" { Syntax::Glob } else { Syntax::Whole };
+        items.for_each(|item| add(like(item, syntax(item)), value.place));
     } else if text.contains(NAMESPACE_NAME) && !text.contains('{') {
         let is_in_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '/' | '_');
         let words = text.split(|c| !is_in_word(c));
@@ -131,12 +136,12 @@ fn named_in_annotation<'n>(key: &str, value: &'n Node, add: &mut impl FnMut(Name
     }
 }
 
-fn like(text: &str, syntax: Syntax) -> Named<'_> {
-    Named::Like(Pattern { text, syntax })
+fn like(text: &str, syntax: Syntax) -> NamedNamespace<'_> {
+    NamedNamespace::Like(NamespacePattern { text, syntax })
 }
 
-fn name_or_glob(text: &str) -> Named<'_> {
-    Pattern::of_name(text).map_or(Named::Namespace(text), Named::Like)
+fn name_or_glob(text: &str) -> NamedNamespace<'_> {
+    NamespacePattern::of_name(text).map_or(NamedNamespace::Namespace(text), NamedNamespace::Like)
 }
 
 /// Whether the `values` in a mapping are names of namespaces: of a selector, or of a condition of Istio.
@@ -213,8 +218,8 @@ mod tests {
         let mut all = Vec::new();
         named_by(&object, &mut |named, _| {
             all.push(match named {
-                Named::Namespace(name) => name.to_owned(),
-                Named::Like(pattern) => format!("{:?} {}", pattern.syntax, pattern.text),
+                NamedNamespace::Namespace(name) => name.to_owned(),
+                NamedNamespace::Like(pattern) => format!("{:?} {}", pattern.syntax, pattern.text),
             });
         });
         all
@@ -263,6 +268,10 @@ mod tests {
                 json!({"spec": {"from": [{"source": {"namespaces": ["b*", "c"]}}]}}),
                 &["Glob b*", "c"],
             ),
+            (
+                json!({"spec": {"namespaces": ["b?", "b-(c|d)", "${B}-(c)"]}}),
+                &["Glob b?", "Whole b-(c|d)", "${B}-(c)"],
+            ),
             (json!({"matchNamespace": ["b[a-z]*"]}), &["Whole b[a-z]*"]),
             (json!({"spec": {"principals": ["cluster.local/ns/b-*"]}}), &["Glob b-*"]),
             (json!({"spec": {"when": [{"key": "source.namespace", "values": ["b"]}]}}), &["b"]),
@@ -278,6 +287,7 @@ mod tests {
         for (key, value, wanted) in [
             ("replicator.v1.mittwald.de/replicate-to", "b, c-.*,", &["Whole b", "Whole c-.*"][..]),
             ("replicator.v1.mittwald.de/replication-allowed-namespaces", "b", &["Whole b"]),
+            ("replicator.v1.mittwald.de/replicate-to", "*", &["Glob *"]),
             ("reflector.v1.k8s.emberstack.com/reflection-allowed-namespaces", "b", &["Whole b"]),
             ("example.com/replicate-from", "b/c", &[]),
             ("kubectl.kubernetes.io/last-applied-configuration", r#"{"metadata.name": "b"}"#, &[]),

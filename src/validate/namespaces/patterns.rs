@@ -7,7 +7,7 @@ use regex::bytes::RegexBuilder;
 
 /// A pattern, or a name where patterns may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Pattern<'n> {
+pub(super) struct NamespacePattern<'n> {
     pub(super) text: &'n str,
     pub(super) syntax: Syntax,
 }
@@ -29,11 +29,12 @@ const OF_REGEX: [char; 8] = ['\\', '^', '$', '(', '|', '+', '.', '['];
 /// The most groups within each other that are looked into for the beginning of a pattern.
 const DEEPEST: usize = 8;
 
-impl<'n> Pattern<'n> {
+impl<'n> NamespacePattern<'n> {
     /// A text of a field for names that allows patterns, if it is one.
     pub(super) fn of_name(text: &'n str) -> Option<Self> {
         let syntax = if text.contains(OF_REGEX) { Syntax::Whole } else { Syntax::Glob };
-        text.contains('*').then_some(Self { text, syntax })
+        let is_pattern = text.contains(['*', '?', '(', '[', '|']) && !is_filled_in_later(text);
+        is_pattern.then_some(Self { text, syntax })
     }
 
     /// Whether this is no more than a name.
@@ -41,17 +42,16 @@ impl<'n> Pattern<'n> {
         self.syntax != Syntax::Part && self.text.chars().all(is_of_name)
     }
 
-    /// Whether some of the names between these two texts may match, but those of numbered previews do not.
-    pub(super) fn singles_out(&self, before: &str, behind: &str) -> bool {
-        const SIZE: usize = 1 << 20;
+    /// Whether the names of numbered previews, between these two texts, all match. A pattern that does not compile is
+    /// read by another program, and may match some of them.
+    pub(super) fn takes_all(&self, before: &str, behind: &str) -> bool {
+        const SIZE: usize = 64 << 10;
         let compiled = RegexBuilder::new(&self.regex()).unicode(false).size_limit(SIZE).build();
-        // One that does not compile is read by another program, and may match.
-        let takes_all = compiled.is_ok_and(|regex| {
+        compiled.is_ok_and(|regex| {
             ["1", "42", "9876"]
                 .iter()
                 .all(|number| regex.is_match(format!("{before}{number}{behind}").as_bytes()))
-        });
-        !takes_all && self.may_begin_with(before)
+        })
     }
 
     fn regex(&self) -> String {
@@ -63,7 +63,7 @@ impl<'n> Pattern<'n> {
     }
 
     /// Whether the pattern may match names that begin so, as far as its own beginning tells.
-    fn may_begin_with(&self, before: &str) -> bool {
+    pub(super) fn may_begin_with(&self, before: &str) -> bool {
         let fits = |begin: &str| begin.starts_with(before) || before.starts_with(begin);
         match self.syntax {
             Syntax::Glob => fits(literal(self.text)),
@@ -73,6 +73,11 @@ impl<'n> Pattern<'n> {
                 .any(|one| !one.starts_with('^') || beginnings(one, DEEPEST).into_iter().any(fits)),
         }
     }
+}
+
+/// Whether Flux or a template replaces a part of a text.
+fn is_filled_in_later(text: &str) -> bool {
+    text.contains("${") || text.contains("{{")
 }
 
 fn is_of_name(c: char) -> bool {
@@ -158,6 +163,12 @@ mod tests {
     use super::Syntax::{Glob, Part, Whole};
     use super::*;
 
+    /// Whether some previews whose names begin with `pr-` may match, and numbered ones do not.
+    fn singles_out(text: &str, syntax: Syntax, behind: &str) -> bool {
+        let pattern = NamespacePattern { text, syntax };
+        pattern.may_begin_with("pr-") && !pattern.takes_all("pr-", behind)
+    }
+
     #[test]
     fn a_pattern_for_some_previews_is_told_from_those_for_all_and_for_none() {
         for (syntax, text) in [
@@ -175,7 +186,7 @@ mod tests {
             (Glob, "pr-t*"),
             (Glob, "*-tools"),
         ] {
-            assert!(Pattern { text, syntax }.singles_out("pr-", ""), "{syntax:?} {text}");
+            assert!(singles_out(text, syntax, ""), "{syntax:?} {text}");
         }
         for (syntax, text) in [
             (Part, "^pr-"),
@@ -191,16 +202,16 @@ mod tests {
             (Glob, "*"),
             (Glob, "tools-*"),
         ] {
-            assert!(!Pattern { text, syntax }.singles_out("pr-", ""), "{syntax:?} {text}");
+            assert!(!singles_out(text, syntax, ""), "{syntax:?} {text}");
         }
-        assert!(!Pattern { text: "pr-.*-shop", syntax: Whole }.singles_out("pr-", "-shop"));
+        assert!(!singles_out("pr-.*-shop", Whole, "-shop"));
     }
 
     #[test]
     fn a_pattern_of_many_groups_is_read_in_bounds() {
         let text = "(".repeat(100_000);
         for syntax in [Whole, Part, Glob] {
-            let _ = Pattern { text: &text, syntax }.singles_out("pr-", "");
+            let _ = singles_out(&text, syntax, "");
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) enum Rule {
     DefaultsToPod(&'static str, &'static Rule),
     /// Quantities of resources that every node has. Those of devices have a slash in their names.
     Quantities,
-    /// A limit may become lower, or be added. None is 0, or absent.
+    /// A limit may become lower, or be added. No limit is written as 0, or not at all.
     Ceiling,
     /// Steps that change labels of series: those that only drop some series may be added.
     Relabelings,

@@ -61,7 +61,7 @@ pub(super) fn unlike(
 pub(super) fn inexpressible(policy: &Policy<'_>, inexpressible: &Inexpressible) -> Diagnostic {
     let principal = match inexpressible {
         Inexpressible::Pattern(principal) => principal,
-        Inexpressible::Rules(count) => return too_many_rules(policy, *count),
+        Inexpressible::Conditions => return too_many_conditions(policy),
     };
     let message = format!(
         "{} names callers by `{principal}`, and no rule can say the same of previews' namespaces",
@@ -86,6 +86,16 @@ pub(super) fn too_many(policy: &Policy<'_>, spec: &Node) -> Option<Diagnostic> {
     (most > MOST).then(|| too_many_of(policy, most, "sources in a rule", help))
 }
 
+fn too_many_conditions(policy: &Policy<'_>) -> Diagnostic {
+    let message = format!(
+        "{} would need more than {MOST} rules for previews by the conditions of one: Istio takes {MOST}",
+        policy.object.id
+    );
+    let help = "name fewer values in the conditions (`when`) of one rule";
+    let finding = Diagnostic::new(&code::POLICY_UNLIKE, message, help);
+    finding.at(policy.object.place(), "cannot be extended")
+}
+
 fn too_many_rules(policy: &Policy<'_>, count: usize) -> Diagnostic {
     let help = "divide its rules among two policies with the same action and selector";
     too_many_of(policy, count, "rules", help)
@@ -100,7 +110,7 @@ fn too_many_of(policy: &Policy<'_>, count: usize, what: &str, help: &str) -> Dia
     finding.at(policy.object.place(), "cannot be extended")
 }
 
-/// The finding that a policy names callers of so many trust domains that trying each with each account has no end.
+/// The finding that a policy names callers of too many trust domains: each is tried with each account.
 pub(super) fn too_many_trust_domains(policy: &Policy<'_>) -> Option<Diagnostic> {
     const MOST_TRUST_DOMAINS: usize = 100;
     let count = policy.trust_domains.len();

@@ -18,8 +18,8 @@ use crate::yaml::Node;
 #[derive(Debug)]
 pub(super) enum Inexpressible {
     Pattern(String),
-    /// So many rules, that a rule becomes by its conditions.
-    Rules(usize),
+    /// The conditions of a rule, which would become more rules than Istio takes.
+    Conditions,
 }
 
 /// A pattern that matches all principals of a trust domain; `None` for any trust domain.
@@ -121,7 +121,7 @@ impl RuleWriter<'_> {
         }
         let count = all_choices.iter().fold(1, |count: usize, one| count.saturating_mul(one.len()));
         if count > MOST {
-            return Err(Inexpressible::Rules(count));
+            return Err(Inexpressible::Conditions);
         }
         let mut alternatives: Vec<Vec<Node>> = vec![Vec::new()];
         for choices in all_choices {

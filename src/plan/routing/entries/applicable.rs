@@ -67,7 +67,7 @@ pub(in super::super) struct HostContext<'p> {
 }
 
 /// To evaluate a match for a host is as much work as this many comparisons of two texts.
-const COST: usize = 8;
+const MATCH_COST: usize = 8;
 
 /// The rules of an HTTPRoute or GRPCRoute that apply. They are the same at every listener.
 pub(in super::super) fn rules_of_http_route<'a>(
@@ -136,7 +136,7 @@ fn http_at<'a>(route: &'a Object, context: &MatchContext<'_>) -> Result<Applicab
             return Err(refuse(message, help, delegate));
         }
         let written = matches(node);
-        if !context.hosts.regexes.comparisons.count(COST * (1 + written.len())) {
+        if !context.hosts.regexes.comparisons.count(MATCH_COST * (1 + written.len())) {
             return Ok(Applicable::default());
         }
         let redirect = reader.redirects(node).into_iter().next();
@@ -242,7 +242,8 @@ impl MatchContext<'_> {
     fn holds(&self, wanted: &Node, text: &str) -> Result<bool, Refused> {
         text_match(wanted, text, self.hosts.regexes).ok_or_else(|| {
             let message = format!("{} has a regular expression that cannot be read", self.route.id);
-            let help = "write it in the syntax of RE2, without classes of Unicode";
+            let help =
+                "write it in the syntax of RE2, without classes of Unicode and large repetitions";
             refuse(message, help, wanted)
         })
     }

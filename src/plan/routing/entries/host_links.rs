@@ -12,13 +12,13 @@ use super::{CloneRule, Pattern, fill};
 use crate::kube::RouteApi;
 use crate::model::route::gateways::{Gateways, Hit, Listener, listeners};
 use crate::model::route::regexes::Regexes;
-use crate::model::route::{Reader, Redirect, reader, response_headers};
+use crate::model::route::{Redirect, reader, response_headers};
 use crate::ordered::ordered;
 use crate::spec::Entry;
 use crate::yaml::{Node, write_document};
 
-/// Origins of preview hosts, by the URL of a preview host and the pattern that they join.
-type Joining = BTreeMap<(String, String), Rc<[Pattern]>>;
+/// Origins of preview hosts, by the API, the URL of a preview host, and the pattern that they join.
+type Joining = BTreeMap<(RouteApi, String, String), Rc<[Pattern]>>;
 
 /// The preview host of each original host of an entry.
 #[derive(Debug, Default)]
@@ -149,11 +149,7 @@ impl Links<'_> {
 
     /// The origins that a clone allows; `None` if they are those of the original. An original host is replaced by its
     /// preview host. A pattern stays, and the preview hosts of all original hosts that it covers are added.
-    fn allowed_origins<'a>(
-        &self,
-        reader: &dyn Reader,
-        list: &'a Node,
-    ) -> Option<Vec<CorsOrigin<'a>>> {
+    fn allowed_origins<'a>(&self, api: RouteApi, list: &'a Node) -> Option<Vec<CorsOrigin<'a>>> {
         let mut all = Vec::new();
         let mut seen = BTreeSet::new();
         let mut add = |all: &mut Vec<CorsOrigin<'a>>, url: String| {
@@ -162,7 +158,7 @@ impl Links<'_> {
             }
         };
         for one in list.items() {
-            if let Some(exact) = reader.exact_origin(one) {
+            if let Some(exact) = reader(api).exact_origin(one) {
                 let host = exact.split_once("://").map_or(exact, |(_, host)| host);
                 match self.hosts.of(host.split(':').next().unwrap_or(host)) {
                     Some(preview) => add(&mut all, self.url(preview)),
@@ -171,7 +167,7 @@ impl Links<'_> {
                 continue;
             }
             all.push(CorsOrigin::Kept(one));
-            for url in self.joining(reader, one).iter() {
+            for url in self.joining(api, one).iter() {
                 add(&mut all, url.0.clone());
             }
         }
@@ -179,10 +175,10 @@ impl Links<'_> {
     }
 
     /// The origins of preview hosts that a pattern does not allow although it allows their original hosts.
-    fn joining(&self, reader: &dyn Reader, pattern: &Node) -> Rc<[Pattern]> {
+    fn joining(&self, api: RouteApi, pattern: &Node) -> Rc<[Pattern]> {
         let mut text = String::new();
         write_document(&mut text, pattern);
-        let key = (self.listener.base.clone(), text);
+        let key = (api, self.listener.base.clone(), text);
         let known = self.hosts.joining.borrow().get(&key).cloned();
         if let Some(known) = known {
             let is_counted = self.regexes.comparisons.count(known.len());
@@ -191,7 +187,7 @@ impl Links<'_> {
         let allows = |origin: &str| {
             let is_counted =
                 self.regexes.comparisons.count(1 + pattern.text().map_or(0, str::len) / 64);
-            is_counted && reader.allows_origin(pattern, origin, self.regexes)
+            is_counted && reader(api).allows_origin(pattern, origin, self.regexes).unwrap_or(false)
         };
         let mut joining = Vec::new();
         for (host, preview) in &self.hosts.exact {
@@ -247,7 +243,7 @@ impl<'a> CloneRule<'a> {
         let reader = reader(api);
         let redirect = reader.redirects(node).into_iter().next();
         let redirect = redirect.and_then(|redirect| links.redirect_target(redirect));
-        let origins = reader.origins(node).and_then(|list| links.allowed_origins(reader, list));
+        let origins = reader.origins(node).and_then(|list| links.allowed_origins(api, list));
         let response_values = response_headers(api, node).into_iter().filter_map(|(_, value)| {
             let text = value.text()?;
             Some((text, links.rewritten_urls(text)?))
@@ -386,7 +382,7 @@ mod tests {
         let links = links(&hosts, &regexes);
         let said = |list: serde_json::Value| -> Vec<String> {
             let list = Node::from_json(list);
-            let all = links.allowed_origins(reader(RouteApi::Istio), &list).unwrap_or_default();
+            let all = links.allowed_origins(RouteApi::Istio, &list).unwrap_or_default();
             let one = |origin: &CorsOrigin<'_>| match origin {
                 CorsOrigin::Kept(node) => node.to_json().to_string(),
                 CorsOrigin::Preview(url) => url.of("pr-1"),

@@ -157,7 +157,7 @@ pub(super) struct Planned<'a> {
 }
 
 /// This many comparisons of a host with an origin or a match count as one pair.
-const OF_PAIR: usize = 4;
+const HOSTS_PER_PAIR: usize = 4;
 
 /// Plans the clones of every preview, if these are not more than `most` and need no more comparisons than those of
 /// `pairs` pairs.
@@ -183,7 +183,7 @@ pub(super) fn plan<'a>(
         key: &config.previews.spec.routing.key,
         gateways: &gateways,
         routes: &found.followed,
-        regexes: Regexes::new(Comparisons::new(pairs.saturating_mul(OF_PAIR))),
+        regexes: Regexes::new(Comparisons::new(pairs.saturating_mul(HOSTS_PER_PAIR))),
         findings: Default::default(),
     };
     let (mut all, mut stripped) = (Vec::new(), BTreeMap::new());

@@ -167,6 +167,7 @@ impl<'a> WayFinder<'a, '_> {
             let (hosts, regexes) = (&preview_hosts, &self.regexes);
             let links = Links { hosts, listener: listener(route), regexes };
             for (part, HostGroup { applicable, hosts }) in groups.into_iter().enumerate() {
+                self.check_origins(route, &applicable);
                 let made = |rule| CloneRule::new(route.api, rule, &links);
                 let rules = applicable.into_iter().map(made);
                 let rules = self.rules(route, &hosts, rules, &preview_hosts);
@@ -176,6 +177,15 @@ impl<'a> WayFinder<'a, '_> {
         }
         ways.retain(|way| !way.rules.is_empty());
         ways
+    }
+
+    /// Reports origins whose regular expression cannot be read: nobody knows whether it allows those of previews.
+    fn check_origins(&self, route: Route<'a>, rules: &[ApplicableRule<'a>]) {
+        let reader = reader(route.api);
+        let origins = rules.iter().filter_map(|rule| reader.origins(rule.node));
+        let mut all = origins.flat_map(Node::items);
+        let unread = all.find(|one| reader.allows_origin(one, "", &self.regexes).is_none());
+        unread.into_iter().for_each(|origin| self.say(unread_origin(route, origin)));
     }
 
     /// The preview hosts of an entry, by original host. A route without hosts has one in place of each host of its
@@ -350,6 +360,17 @@ fn names_original(route: Route<'_>, value: &Node, host: &str) -> Diagnostic {
     let help = "nothing to do, unless previews need it: then leave the domain out of the cookie, or write the host \
                 as part of a URL, which leads to the preview host";
     Diagnostic::new(&code::HOST_KEPT, message, help).at(value.place, "is cloned as it stands")
+}
+
+/// The finding about origins of which nobody knows whether they are those of previews.
+fn unread_origin(route: Route<'_>, origin: &Node) -> Diagnostic {
+    let message = format!(
+        "{} allows origins by a regular expression that cannot be read, and clones allow no preview host for it",
+        route.id
+    );
+    let help = "write it in the syntax of RE2, without classes of Unicode and large repetitions, or let it match \
+                preview hosts too";
+    Diagnostic::new(&code::HOST_KEPT, message, help).at(origin.place, "is cloned as it stands")
 }
 
 /// The finding about a link from a preview host to the host of a route without a preview host.

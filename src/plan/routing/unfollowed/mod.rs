@@ -59,7 +59,7 @@ impl<'a> RouteIndex<'a, '_> {
     fn unfollowed_stream_route(&self, object: &'a Object) -> Option<Diagnostic> {
         const KINDS: [&str; 3] = ["TCPRoute", "TLSRoute", "UDPRoute"];
         let is_one = KINDS.iter().any(|kind| object.is(gateway::GROUP, kind));
-        // Its rules and backends are written as those of an HTTPRoute.
+        // Its rules and backends are written as those of an HTTPRoute. It has no `RouteKind`, so nothing may ask for one.
         let route = Route { api: RouteApi::GatewayApi, object };
         let service = is_one.then(|| self.chooses_previewed(route)).flatten();
         service.filter(|_| is_mesh(object)).map(|name| not_previewed(object, name, object.place()))
