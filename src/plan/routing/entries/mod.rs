@@ -157,7 +157,7 @@ pub(super) struct Planned<'a> {
 }
 
 /// This many comparisons of a host with an origin or a match count as one pair.
-const HOSTS_PER_PAIR: usize = 4;
+const HOSTS_PER_PAIR: usize = 32;
 
 /// Plans the clones of every preview, if these are not more than `most` and need no more comparisons than those of
 /// `pairs` pairs.
