@@ -86,7 +86,10 @@ fn is_shown(document: &str) -> bool {
                 seen.is_about_secrets |= version.contains("secret");
             }
             "metadata" => seen.has_metadata = true,
-            _ => seen.has_data |= lower.ends_with("data"),
+            _ => {
+                seen.has_data |= lower.ends_with("data");
+                seen.may_be_values |= matches!(lower.as_str(), "data" | "binarydata");
+            }
         }
     }
     let is_flow = document.trim_start_matches("---").trim_start().starts_with('{');
@@ -113,8 +116,10 @@ pub(crate) fn contains_ignoring_case(text: &str, wanted: &str) -> bool {
 struct Seen {
     has_version: bool,
     has_metadata: bool,
-    /// Whether it has a key such as `data` or `binaryData`, at any depth.
+    /// It has a key that ends with `data`, at any depth.
     has_data: bool,
+    /// It has a key that holds the values of a Secret, at any depth.
+    may_be_values: bool,
     /// Whether its group is one whose objects hold or describe the values of Secrets.
     is_about_secrets: bool,
     /// The kinds at any depth, in lower case.
@@ -141,7 +146,8 @@ impl Seen {
         let is = |kind: &str| own.len() == 1 && own.contains(kind);
         // The kind of a Secret may be misspelt, also in a list or a template. Patches of a previews file are looked at
         // on their own.
-        let may_be_misspelt = self.has_data && !is("configmap") && (is_flow || !is("previews"));
+        let may_be_misspelt =
+            self.may_be_values && !is("configmap") && (is_flow || !is("previews"));
         // A machine made a ResourceList, from any objects.
         if self.is_about_secrets || may_be_misspelt || self.kinds.contains("resourcelist") {
             return false;
@@ -308,6 +314,7 @@ mod tests {
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {}\ndata:\n  a: b\n",
             "apiVersion: a/v1\nkind: CustomResourceDefinition\nmetadata: {}\nspec:\n  properties:\n    kind:\n      type: string\n",
             r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"}}"#,
+            "apiVersion: m/v1\nkind: ServiceMonitor\nmetadata: {labels: {appdata: x}}\nspec: {attachMetadata: {node: true}}\n",
         ] {
             assert!(is_shown(document), "{document}");
         }
