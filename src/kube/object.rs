@@ -3,7 +3,8 @@
 use serde::Serialize;
 use smol_str::{SmolStr, ToSmolStr};
 
-use super::kinds::{self, Kind};
+use super::kind::Kind;
+use super::kinds;
 use crate::diagnostic::{Diagnostic, Place, Refused, code};
 use crate::yaml::{Data, Node, to_node};
 

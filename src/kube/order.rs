@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use smallvec::SmallVec;
 
 use super::Id;
-use super::kinds::{Rank, rank};
+use super::kind::Rank;
+use super::kinds::rank;
 
 /// The sort key of objects: rank of kind, namespace, kind, group and name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

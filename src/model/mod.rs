@@ -13,7 +13,7 @@ mod settings;
 pub(crate) mod waypoint;
 mod workload;
 
-pub(crate) use crate::kube::kinds::Support;
+pub(crate) use crate::kube::Support;
 pub(crate) use catalog::Catalog;
 pub(crate) use host::{Home, ServiceName, service_host, services_domain};
 pub(crate) use mesh::Mesh;

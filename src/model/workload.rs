@@ -2,7 +2,7 @@
 
 use super::host::ServiceName;
 use super::pod::{pod_annotations, pod_of};
-use crate::kube::kinds::Support;
+use crate::kube::Support;
 use crate::kube::{Object, repository};
 
 /// A workload of the baseline.

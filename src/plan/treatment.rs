@@ -2,10 +2,10 @@
 //! made from the lists by which the program decides.
 
 use crate::kube::bindings::{BINDINGS, Form, On, To};
-use crate::kube::kinds::{self, Support};
 use crate::kube::makers::{self, Way};
 use crate::kube::meta::{CHOOSING, PUBLISHING, SPREADING};
 use crate::kube::volumes::{Fate, PER_POD_DRIVERS, VOLUMES};
+use crate::kube::{Support, kinds};
 use crate::model::Referent;
 
 use super::bound::FIELDS;

@@ -87,7 +87,8 @@ impl Source {
 
 /// Every file that is a part of the program.
 fn program() -> Vec<Source> {
-    let is_program = |(name, _): &(String, String)| !name.ends_with("/tests.rs");
+    let is_program =
+        |(name, _): &(String, String)| !name.ends_with("/tests.rs") && !name.contains("/tests/");
     all().into_iter().filter(is_program).map(Source::new).collect()
 }
 

@@ -7,7 +7,8 @@ use smol_str::{SmolStr, SmolStrBuilder};
 
 use super::values::{HoleValues, PreviewValues};
 use crate::diagnostic::Sources;
-use crate::kube::kinds::{Rank, rank};
+use crate::kube::Rank;
+use crate::kube::kinds::rank;
 use crate::kube::{Id, Key, Object};
 use crate::limits::InputLimits;
 use crate::yaml::placeholder::{self, Placeholder};

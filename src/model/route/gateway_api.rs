@@ -6,7 +6,7 @@
 
 use super::admission::{is_raw, refusal};
 use super::gateways::{BoundGateway, Listener, is_secure, port_number};
-use super::regexes::Regexes;
+use super::text_matcher::TextMatcher;
 use super::{Destination, Ignored, Reader, Redirect, Visibility, covers};
 use crate::kube::gateway::RouteKind;
 use crate::kube::{Object, gateway, istio};
@@ -86,7 +86,7 @@ impl Reader for GatewayApi {
         item.text().filter(|text| !text.contains('*'))
     }
 
-    fn allows_origin(&self, item: &Node, origin: &str, _: &Regexes) -> Option<bool> {
+    fn allows_origin(&self, item: &Node, origin: &str, _: &TextMatcher) -> Option<bool> {
         Some(item.text().is_some_and(|pattern| covers(pattern, origin)))
     }
 

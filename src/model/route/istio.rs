@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::gateways::{BoundGateway, GatewayId, Listener, is_secure, port_number};
-use super::regexes::Regexes;
+use super::text_matcher::TextMatcher;
 use super::{Destination, Ignored, Reader, Redirect, Visibility, covers};
 use crate::kube::{Object, marks};
 use crate::model::{Catalog, Home, ServiceName};
@@ -93,10 +93,10 @@ impl Reader for Istio {
         item.text().filter(|text| !text.contains('*')).or(item.text_at(&["exact"]))
     }
 
-    fn allows_origin(&self, item: &Node, origin: &str, regexes: &Regexes) -> Option<bool> {
+    fn allows_origin(&self, item: &Node, origin: &str, matcher: &TextMatcher) -> Option<bool> {
         match item.text() {
             Some(pattern) => Some(covers(pattern, origin)),
-            None => text_match(item, origin, regexes),
+            None => text_match(item, origin, matcher),
         }
     }
 
@@ -305,7 +305,7 @@ pub(crate) fn are_rivals(a: &Object, b: &Object) -> bool {
 
 /// Whether a match of Istio (`exact`, `prefix` or `regex`) matches a text; `None` if its regular expression cannot be
 /// parsed, or is too large. The expression has to match the whole text, and `*` alone matches any.
-pub(crate) fn text_match(wanted: &Node, text: &str, regexes: &Regexes) -> Option<bool> {
+pub(crate) fn text_match(wanted: &Node, text: &str, matcher: &TextMatcher) -> Option<bool> {
     if let Some(exact) = wanted.text_at(&["exact"]) {
         return Some(exact == text);
     }
@@ -314,7 +314,7 @@ pub(crate) fn text_match(wanted: &Node, text: &str, regexes: &Regexes) -> Option
     }
     match wanted.text_at(&["regex"]) {
         None | Some("*") => Some(true),
-        Some(regex) => regexes.match_text(regex, text),
+        Some(regex) => matcher.match_text(regex, text),
     }
 }
 

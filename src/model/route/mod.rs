@@ -7,13 +7,13 @@ pub(crate) mod admission;
 pub(crate) mod gateway_api;
 pub(crate) mod gateways;
 pub(crate) mod istio;
-pub(crate) mod regexes;
+pub(crate) mod text_matcher;
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use self::gateways::{BoundGateway, Listener};
-use self::regexes::Regexes;
+use self::text_matcher::TextMatcher;
 use crate::kube::{Object, RouteApi};
 use crate::model::{Catalog, Home, ServiceName};
 use crate::yaml::Node;
@@ -128,7 +128,7 @@ pub(crate) trait Reader: Sync {
     fn exact_origin<'a>(&self, item: &'a Node) -> Option<&'a str>;
 
     /// Whether an item of these allows an origin; `None` if it is a regular expression that cannot be read.
-    fn allows_origin(&self, item: &Node, origin: &str, regexes: &Regexes) -> Option<bool>;
+    fn allows_origin(&self, item: &Node, origin: &str, matcher: &TextMatcher) -> Option<bool>;
 
     /// Whether the host of a request decides if a rule matches.
     fn tells_hosts_apart(&self, rule: &Node) -> bool;

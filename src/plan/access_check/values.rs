@@ -1,4 +1,5 @@
-//! Compares the values of a call with the patterns of policies, as Istio does.
+//! Compares the values of a call with the patterns of policies, as Istio does. Like the rest of the check it shares no
+//! code with `plan/policies`, not even for globs.
 
 use std::net::IpAddr;
 

@@ -1,14 +1,13 @@
 //! What a policy applies to: pods by their labels, Services by name or host, or everything in a namespace.
 //!
-//! [`SelectionIndex`] answers this for one namespace and for each way in which a kind selects
-//! ([`Reach`] in `kube/kinds.rs`).
+//! [`SelectionIndex`] answers this for one namespace and for each way in which a kind selects ([`Reach`]).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::{calico, has_target_refs, target_refs};
-use crate::kube::kinds::Reach;
+use crate::kube::Reach;
 use crate::kube::{Id, Object};
 use crate::model::{Catalog, pod_labels, pod_of, selects};
 use crate::yaml::{Data, Node};

@@ -57,19 +57,24 @@ pub(super) fn unlike(
     Diagnostic::new(code, message, help).at(policy.object.place(), "holds for the baseline alone")
 }
 
-/// The finding that a pattern of a policy cannot be written for previews.
+/// The finding that something in a policy cannot be written for previews.
 pub(super) fn inexpressible(policy: &Policy<'_>, inexpressible: &Inexpressible) -> Diagnostic {
-    let principal = match inexpressible {
-        Inexpressible::Pattern(principal) => principal,
-        Inexpressible::Conditions => return too_many_conditions(policy),
-    };
-    let message = format!(
-        "{} names callers by `{principal}`, and no rule can say the same of previews' namespaces",
-        policy.object.id
-    );
-    let help = "write the trust domain in full, or `*/ns/<namespace>/sa/<account>` for all of them";
-    let finding = Diagnostic::new(&code::POLICY_UNLIKE, message, help);
-    finding.at(policy.object.place(), "cannot be extended")
+    match inexpressible {
+        Inexpressible::Pattern(principal) => cannot_be_extended(
+            policy,
+            &format!(
+                "names callers by `{principal}`, and no rule can say the same of previews' namespaces"
+            ),
+            "write the trust domain in full, or `*/ns/<namespace>/sa/<account>` for all of them",
+        ),
+        Inexpressible::Conditions => cannot_be_extended(
+            policy,
+            &format!(
+                "would need more than {MOST} rules for previews by the conditions of one: Istio takes {MOST}"
+            ),
+            "name fewer values in the conditions (`when`) of one rule",
+        ),
+    }
 }
 
 /// The most rules of a policy, and the most sources of a rule, that Istio takes.
@@ -78,49 +83,36 @@ pub(super) const MOST: usize = 512;
 /// The finding that a copy or sibling of a policy has more rules, or sources in a rule, than Istio takes.
 pub(super) fn too_many(policy: &Policy<'_>, spec: &Node) -> Option<Diagnostic> {
     let rules = spec.items_at(&["rules"]);
-    let most = rules.iter().map(|rule| rule.items_at(&["from"]).len()).max().unwrap_or_default();
-    if rules.len() > MOST {
-        return Some(too_many_rules(policy, rules.len()));
-    }
-    let help = "divide the sources of the rule among two rules that ask for the same";
-    (most > MOST).then(|| too_many_of(policy, most, "sources in a rule", help))
-}
-
-fn too_many_conditions(policy: &Policy<'_>) -> Diagnostic {
-    let message = format!(
-        "{} would need more than {MOST} rules for previews by the conditions of one: Istio takes {MOST}",
-        policy.object.id
-    );
-    let help = "name fewer values in the conditions (`when`) of one rule";
-    let finding = Diagnostic::new(&code::POLICY_UNLIKE, message, help);
-    finding.at(policy.object.place(), "cannot be extended")
-}
-
-fn too_many_rules(policy: &Policy<'_>, count: usize) -> Diagnostic {
-    let help = "divide its rules among two policies with the same action and selector";
-    too_many_of(policy, count, "rules", help)
-}
-
-fn too_many_of(policy: &Policy<'_>, count: usize, what: &str, help: &str) -> Diagnostic {
-    let message = format!(
-        "{} would have {count} {what} with those for previews: Istio takes {MOST}",
-        policy.object.id
-    );
-    let finding = Diagnostic::new(&code::POLICY_UNLIKE, message, help);
-    finding.at(policy.object.place(), "cannot be extended")
+    let sources = rules.iter().map(|rule| rule.items_at(&["from"]).len()).max().unwrap_or_default();
+    let (count, what, help) = if rules.len() > MOST {
+        let help = "divide its rules among two policies with the same action and selector";
+        (rules.len(), "rules", help)
+    } else if sources > MOST {
+        let help = "divide the sources of the rule among two rules that ask for the same";
+        (sources, "sources in a rule", help)
+    } else {
+        return None;
+    };
+    let why = format!("would have {count} {what} with those for previews: Istio takes {MOST}");
+    Some(cannot_be_extended(policy, &why, help))
 }
 
 /// The finding that a policy names callers of too many trust domains: each is tried with each account.
 pub(super) fn too_many_trust_domains(policy: &Policy<'_>) -> Option<Diagnostic> {
     const MOST_TRUST_DOMAINS: usize = 100;
     let count = policy.trust_domains.len();
-    let message = format!(
-        "{} names callers of {count} trust domains: only {MOST_TRUST_DOMAINS} are compared",
-        policy.object.id
-    );
-    let help = "divide its rules among several policies, or name accounts of all trust domains: `*/ns/<namespace>/sa/<account>`";
+    let why =
+        format!("names callers of {count} trust domains: only {MOST_TRUST_DOMAINS} are compared");
+    let help = "divide its rules among several policies, or name accounts of all trust domains: \
+                `*/ns/<namespace>/sa/<account>`";
+    (count > MOST_TRUST_DOMAINS).then(|| cannot_be_extended(policy, &why, help))
+}
+
+/// The finding that no rules for previews can be added to a policy. `why` follows its name.
+fn cannot_be_extended(policy: &Policy<'_>, why: &str, help: &str) -> Diagnostic {
+    let message = format!("{} {why}", policy.object.id);
     let finding = Diagnostic::new(&code::POLICY_UNLIKE, message, help);
-    (count > MOST_TRUST_DOMAINS).then(|| finding.at(policy.object.place(), "cannot be extended"))
+    finding.at(policy.object.place(), "cannot be extended")
 }
 
 /// The finding about a policy with the action CUSTOM: a program outside of the mesh decides, and its answers for previews

@@ -14,7 +14,7 @@ use crate::kube::{Object, RouteApi};
 use crate::model::route::istio::{
     HEADERS, MESH, SOURCE, gateway_name, http, is_host_header, matches, text_match,
 };
-use crate::model::route::regexes::Regexes;
+use crate::model::route::text_matcher::TextMatcher;
 use crate::model::route::{Route, gateway_api, reader};
 use crate::spec::RoutingKey;
 use crate::yaml::Node;
@@ -62,8 +62,8 @@ pub(in super::super) struct HostContext<'p> {
     pub(super) key: &'p RoutingKey,
     /// Whether clients of the preview's host speak TLS.
     pub(super) secure: bool,
-    /// The regular expressions of matches.
-    pub(super) regexes: &'p Regexes,
+    /// Compares matches with the host.
+    pub(super) matcher: &'p TextMatcher,
 }
 
 /// To evaluate a match for a host is as much work as this many comparisons of two texts.
@@ -136,7 +136,7 @@ fn http_at<'a>(route: &'a Object, context: &MatchContext<'_>) -> Result<Applicab
             return Err(refuse(message, help, delegate));
         }
         let written = matches(node);
-        if !context.hosts.regexes.comparisons.count(MATCH_COST * (1 + written.len())) {
+        if !context.hosts.matcher.comparisons.count(MATCH_COST * (1 + written.len())) {
             return Ok(Applicable::default());
         }
         let redirect = reader.redirects(node).into_iter().next();
@@ -240,7 +240,7 @@ impl MatchContext<'_> {
     }
 
     fn holds(&self, wanted: &Node, text: &str) -> Result<bool, Refused> {
-        text_match(wanted, text, self.hosts.regexes).ok_or_else(|| {
+        text_match(wanted, text, self.hosts.matcher).ok_or_else(|| {
             let message = format!("{} has a regular expression that cannot be read", self.route.id);
             let help =
                 "write it in the syntax of RE2, without classes of Unicode and large repetitions";

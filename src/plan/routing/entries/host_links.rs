@@ -11,7 +11,7 @@ use super::applicable::ApplicableRule;
 use super::{CloneRule, Pattern, fill};
 use crate::kube::RouteApi;
 use crate::model::route::gateways::{Gateways, Hit, Listener, listeners};
-use crate::model::route::regexes::Regexes;
+use crate::model::route::text_matcher::TextMatcher;
 use crate::model::route::{Redirect, reader, response_headers};
 use crate::ordered::ordered;
 use crate::spec::Entry;
@@ -125,7 +125,7 @@ pub(crate) enum CorsOrigin<'a> {
 pub(super) struct Links<'p> {
     pub(super) hosts: &'p PreviewHosts,
     pub(super) listener: EntryListener,
-    pub(super) regexes: &'p Regexes,
+    pub(super) matcher: &'p TextMatcher,
 }
 
 impl Links<'_> {
@@ -181,13 +181,13 @@ impl Links<'_> {
         let key = (api, self.listener.base.clone(), text);
         let known = self.hosts.joining.borrow().get(&key).cloned();
         if let Some(known) = known {
-            let is_counted = self.regexes.comparisons.count(known.len());
+            let is_counted = self.matcher.comparisons.count(known.len());
             return if is_counted { known } else { Rc::default() };
         }
         let allows = |origin: &str| {
             let is_counted =
-                self.regexes.comparisons.count(1 + pattern.text().map_or(0, str::len) / 64);
-            is_counted && reader(api).allows_origin(pattern, origin, self.regexes).unwrap_or(false)
+                self.matcher.comparisons.count(1 + pattern.text().map_or(0, str::len) / 64);
+            is_counted && reader(api).allows_origin(pattern, origin, self.matcher).unwrap_or(false)
         };
         let mut joining = Vec::new();
         for (host, preview) in &self.hosts.exact {
@@ -356,13 +356,13 @@ mod tests {
         preview_hosts
     }
 
-    fn regexes() -> Regexes {
-        Regexes::new(Comparisons::new(usize::MAX))
+    fn matcher() -> TextMatcher {
+        TextMatcher::new(Comparisons::new(usize::MAX))
     }
 
-    fn links<'p>(hosts: &'p PreviewHosts, regexes: &'p Regexes) -> Links<'p> {
+    fn links<'p>(hosts: &'p PreviewHosts, matcher: &'p TextMatcher) -> Links<'p> {
         let base = "https://{}:8443".to_owned();
-        Links { hosts, listener: EntryListener { secure: true, port: Some(8443), base }, regexes }
+        Links { hosts, listener: EntryListener { secure: true, port: Some(8443), base }, matcher }
     }
 
     #[test]
@@ -378,8 +378,8 @@ mod tests {
     #[test]
     fn origins_of_previews_join_what_covers_their_originals() {
         let hosts = preview_hosts();
-        let regexes = regexes();
-        let links = links(&hosts, &regexes);
+        let matcher = matcher();
+        let links = links(&hosts, &matcher);
         let said = |list: serde_json::Value| -> Vec<String> {
             let list = Node::from_json(list);
             let all = links.allowed_origins(RouteApi::Istio, &list).unwrap_or_default();
@@ -407,8 +407,8 @@ mod tests {
     #[test]
     fn urls_in_headers_of_answers_lead_to_preview_hosts() {
         let hosts = preview_hosts();
-        let regexes = regexes();
-        let links = links(&hosts, &regexes);
+        let matcher = matcher();
+        let links = links(&hosts, &matcher);
         let rewritten = |text| links.rewritten_urls(text).map(|made| made.of("pr-1"));
         for (text, made) in [
             ("http://www.x.com", "https://pr-1-www.p.com:8443"),

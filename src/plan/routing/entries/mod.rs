@@ -22,7 +22,7 @@ use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi};
 use crate::limits::{Comparisons, flag, or_raise};
 use crate::model::route::gateways::{GatewayId, Gateways};
-use crate::model::route::regexes::Regexes;
+use crate::model::route::text_matcher::TextMatcher;
 use crate::model::route::{Route, reader};
 use crate::model::{Catalog, ServiceName};
 use crate::plan::environment::Environment;
@@ -183,7 +183,7 @@ pub(super) fn plan<'a>(
         key: &config.previews.spec.routing.key,
         gateways: &gateways,
         routes: &found.followed,
-        regexes: Regexes::new(Comparisons::new(pairs.saturating_mul(HOSTS_PER_PAIR))),
+        matcher: TextMatcher::new(Comparisons::new(pairs.saturating_mul(HOSTS_PER_PAIR))),
         findings: Default::default(),
     };
     let (mut all, mut stripped) = (Vec::new(), BTreeMap::new());
@@ -203,7 +203,7 @@ pub(super) fn plan<'a>(
         let ways = finder.ways(entry, entry_routes).into_iter().map(Arc::new).collect();
         all.push(Planned { entry, ways });
     }
-    if finder.regexes.comparisons.is_over() {
+    if finder.matcher.comparisons.is_over() {
         report.push(too_many_comparisons(config, pairs));
         return planned;
     }

@@ -12,7 +12,7 @@ use super::host_links::{EntryListener, Links, PreviewHosts};
 use super::{CloneRule, Pattern, WayIn, preview_host};
 use crate::diagnostic::{Diagnostic, code};
 use crate::model::route::gateways::{BoundGateway, GatewayId, Gateways, Hit, listeners};
-use crate::model::route::regexes::Regexes;
+use crate::model::route::text_matcher::TextMatcher;
 use crate::model::route::{Route, reader};
 use crate::spec::{Entry, RoutingKey};
 use crate::yaml::Node;
@@ -60,8 +60,8 @@ pub(super) struct WayFinder<'a, 'f> {
     pub(super) gateways: &'f Gateways<'a>,
     /// The entry routes.
     pub(super) routes: &'f [Route<'a>],
-    /// The regular expressions of the routes, and the count of comparisons.
-    pub(super) regexes: Regexes,
+    /// Compares hosts and origins with patterns of the routes.
+    pub(super) matcher: TextMatcher,
     /// Findings, each once however many entries and hosts it concerns.
     pub(super) findings: RefCell<BTreeMap<String, Diagnostic>>,
 }
@@ -164,8 +164,8 @@ impl<'a> WayFinder<'a, '_> {
         let preview_hosts = self.preview_hosts(entry, &routes);
         let mut ways = Vec::new();
         for RouteGroups { route, gateways, groups } in routes {
-            let (hosts, regexes) = (&preview_hosts, &self.regexes);
-            let links = Links { hosts, listener: listener(route), regexes };
+            let (hosts, matcher) = (&preview_hosts, &self.matcher);
+            let links = Links { hosts, listener: listener(route), matcher };
             for (part, HostGroup { applicable, hosts }) in groups.into_iter().enumerate() {
                 self.check_origins(route, &applicable);
                 let made = |rule| CloneRule::new(route.api, rule, &links);
@@ -184,7 +184,7 @@ impl<'a> WayFinder<'a, '_> {
         let reader = reader(route.api);
         let origins = rules.iter().filter_map(|rule| reader.origins(rule.node));
         let mut all = origins.flat_map(Node::items);
-        let unread = all.find(|one| reader.allows_origin(one, "", &self.regexes).is_none());
+        let unread = all.find(|one| reader.allows_origin(one, "", &self.matcher).is_none());
         unread.into_iter().for_each(|origin| self.say(unread_origin(route, origin)));
     }
 
@@ -273,7 +273,7 @@ impl<'a> WayFinder<'a, '_> {
                         at,
                         key: self.key,
                         secure,
-                        regexes: &self.regexes,
+                        matcher: &self.matcher,
                     },
                 ) {
                     Ok(applicable) => {
@@ -291,7 +291,7 @@ impl<'a> WayFinder<'a, '_> {
             }
             let compared = 1 + applicable.len();
             let is_same = |group: &&mut HostGroup<'_>| {
-                self.regexes.comparisons.count(compared) && group.applicable == applicable
+                self.matcher.comparisons.count(compared) && group.applicable == applicable
             };
             match groups.iter_mut().find(is_same) {
                 Some(group) => group.hosts.push((host.clone(), preview)),

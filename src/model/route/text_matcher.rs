@@ -1,4 +1,5 @@
-//! The regular expressions of routes. Each is compiled once, and its size is limited.
+//! Compares hosts and origins with the patterns of routes, within a limit. Each regular expression is compiled once, and
+//! its size is limited.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -7,9 +8,10 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use crate::limits::Comparisons;
 
-/// Regular expressions by their text, and the count of what is compared.
+/// Compares texts with patterns, and counts how often.
 #[derive(Debug)]
-pub(crate) struct Regexes {
+pub(crate) struct TextMatcher {
+    /// Regular expressions, by their text.
     compiled: RefCell<BTreeMap<String, Option<Compiled>>>,
     /// Counts comparisons of hosts and origins with patterns of any sort.
     pub(crate) comparisons: Comparisons,
@@ -23,8 +25,8 @@ struct Compiled {
 }
 
 impl Compiled {
-    /// The size of an automaton of the least cost, in bytes, and how often it may double. Envoy takes no more than
-    /// 32,768 instructions either.
+    /// The size of an automaton of the least cost, in bytes, and how often it may double. Istio
+    /// has Envoy refuse programs of more than 32,768 instructions.
     const SMALLEST: usize = 4 << 10;
     const DOUBLINGS: u32 = 6;
     /// What a comparison with the smallest automaton costs, in comparisons of two texts.
@@ -41,8 +43,8 @@ impl Compiled {
     }
 }
 
-impl Regexes {
-    /// None so far.
+impl TextMatcher {
+    /// A matcher that has compiled nothing yet, and counts here.
     pub(crate) const fn new(comparisons: Comparisons) -> Self {
         Self { compiled: RefCell::new(BTreeMap::new()), comparisons }
     }
@@ -73,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_regular_expression_matches_the_whole_text_or_is_refused_for_its_size() {
-        let regexes = Regexes::new(Comparisons::new(usize::MAX));
+        let matcher = TextMatcher::new(Comparisons::new(usize::MAX));
         for (regex, text, wanted) in [
             ("https://[a-z0-9-]+\\.example\\.com", "https://a.example.com", Some(true)),
             ("https://[a-z0-9-]+\\.example\\.com", "https://a.example.com.x", Some(false)),
@@ -82,14 +84,14 @@ mod tests {
             ("(", "(", None),
             ("(.{1,1000}){1,20}", "a", None),
         ] {
-            assert_eq!(regexes.match_text(regex, text), wanted, "{regex} {text}");
+            assert_eq!(matcher.match_text(regex, text), wanted, "{regex} {text}");
         }
     }
 
     #[test]
     fn nothing_matches_beyond_the_limit_of_comparisons() {
-        let regexes = Regexes::new(Comparisons::new(500));
-        let matching = (0..100).filter(|_| regexes.match_text("a", "a") == Some(true)).count();
-        assert!((1..100).contains(&matching) && regexes.comparisons.is_over(), "{matching}");
+        let matcher = TextMatcher::new(Comparisons::new(500));
+        let matching = (0..100).filter(|_| matcher.match_text("a", "a") == Some(true)).count();
+        assert!((1..100).contains(&matching) && matcher.comparisons.is_over(), "{matching}");
     }
 }
