@@ -3,9 +3,11 @@
 //! Each limit has a flag, which its message names. To add one, add a field here, a name in `flag`, and an option in
 //! `arguments.rs`. A test compares the three.
 
+mod counter;
 mod work;
 
-pub(crate) use work::{Comparisons, Exceeded, WorkBudget, WorkShare};
+pub(crate) use counter::Counter;
+pub(crate) use work::{Exceeded, WorkBudget, WorkShare};
 
 use crate::diagnostic::{Diagnostic, Place, code};
 
@@ -59,7 +61,7 @@ impl Default for InputLimits {
 pub struct OutputLimits {
     /// Derived rules of all previews together, with their matches and backends.
     pub rules: usize,
-    /// Compared pairs: matches of the same host and port, and Services with workloads that they may select. Comparisons
+    /// Compared pairs: matches of the same host and port, and Services with workloads that they may select. Counter
     /// of patterns are cheaper: several of hosts with origins or matches, and of callers and calls with policies, count
     /// as one pair.
     pub pairs: usize,

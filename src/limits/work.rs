@@ -3,16 +3,14 @@
 //! Each patch visits the result of the patches before it, and may double it. Without a limit, a few lines could fill any
 //! memory.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use super::OutputLimits;
+use super::{Counter, OutputLimits};
 
 /// The work budget of all patches of a run. Threads share it.
 #[derive(Debug)]
 pub(crate) struct WorkBudget {
-    limit: usize,
     depth: usize,
-    spent: AtomicUsize,
+    /// The visited nodes.
+    spent: Counter,
 }
 
 /// The share of the work budget for one object, or for one patch while it is parsed.
@@ -41,32 +39,26 @@ const LOOKS: usize = 8;
 impl WorkBudget {
     /// The budget of a run.
     pub(crate) fn new(limits: &OutputLimits) -> Self {
-        Self { limit: limits.patch_nodes, depth: limits.depth, spent: AtomicUsize::new(0) }
+        Self { depth: limits.depth, spent: Counter::new(limits.patch_nodes) }
     }
 
-    /// Whether more was spent than the limit. Independent of the order of threads: a refusal implies that the sum of all
-    /// work exceeds the limit.
+    /// Whether more was spent than the limit.
     pub(crate) fn is_over(&self) -> bool {
-        self.spent.load(Ordering::Relaxed) > self.limit
-    }
-
-    fn spend(&self, nodes: usize) {
-        self.spent.fetch_add(nodes, Ordering::Relaxed);
+        self.spent.is_over()
     }
 
     /// Charges checks whether a patch applies. They count for the run only, not for an object.
     pub(crate) fn spend_looks(&self, looks: usize) {
-        self.spend(looks / LOOKS);
+        self.spent.count(looks / LOOKS);
     }
 
     /// Runs some work with a share: the rest of the budget, and at most a tenth of the whole, because the result
     /// stays in memory.
     pub(crate) fn allow<T>(&self, work: impl FnOnce(&mut WorkShare) -> T) -> T {
-        let left = self.limit.saturating_sub(self.spent.load(Ordering::Relaxed));
-        let limit = left.min(self.limit / 10);
+        let limit = self.spent.left().min(self.spent.limit() / 10);
         let mut share = WorkShare { limit, depth: self.depth, spent: 0 };
         let made = work(&mut share);
-        self.spend(share.spent);
+        self.spent.count(share.spent);
         made
     }
 }
@@ -110,30 +102,5 @@ impl WorkShare {
     pub(crate) fn exceed(&mut self) -> Exceeded {
         self.spent = self.spent.max(self.limit.saturating_add(1));
         Exceeded::Work(self.limit)
-    }
-}
-
-/// Comparisons, counted against a limit. Threads share it.
-#[derive(Debug)]
-pub(crate) struct Comparisons {
-    limit: usize,
-    made: AtomicUsize,
-}
-
-impl Comparisons {
-    /// None so far.
-    pub(crate) const fn new(limit: usize) -> Self {
-        Self { limit, made: AtomicUsize::new(0) }
-    }
-
-    /// Counts some; `false` if there are now more than the limit, and then the work that they stand for need not be done.
-    pub(crate) fn count(&self, some: usize) -> bool {
-        let before = self.made.fetch_add(some.min(self.limit.saturating_add(1)), Ordering::Relaxed);
-        before.saturating_add(some) <= self.limit
-    }
-
-    /// Whether there are more than the limit. Independent of the order of threads, as in [`WorkBudget::is_over`].
-    pub(crate) fn is_over(&self) -> bool {
-        self.made.load(Ordering::Relaxed) > self.limit
     }
 }

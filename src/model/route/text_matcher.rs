@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use crate::limits::Comparisons;
+use crate::limits::Counter;
 
 /// Compares texts with patterns, and counts how often.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(crate) struct TextMatcher {
     /// Regular expressions, by their text.
     compiled: RefCell<BTreeMap<String, Option<Compiled>>>,
     /// Counts comparisons of hosts and origins with patterns of any sort.
-    pub(crate) comparisons: Comparisons,
+    pub(crate) comparisons: Counter,
 }
 
 /// A regular expression, and what it costs to compare it with a short text.
@@ -45,7 +45,7 @@ impl Compiled {
 
 impl TextMatcher {
     /// A matcher that has compiled nothing yet, and counts here.
-    pub(crate) const fn new(comparisons: Comparisons) -> Self {
+    pub(crate) const fn new(comparisons: Counter) -> Self {
         Self { compiled: RefCell::new(BTreeMap::new()), comparisons }
     }
 
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_regular_expression_matches_the_whole_text_or_is_refused_for_its_size() {
-        let matcher = TextMatcher::new(Comparisons::new(usize::MAX));
+        let matcher = TextMatcher::new(Counter::new(usize::MAX));
         for (regex, text, wanted) in [
             ("https://[a-z0-9-]+\\.example\\.com", "https://a.example.com", Some(true)),
             ("https://[a-z0-9-]+\\.example\\.com", "https://a.example.com.x", Some(false)),
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn nothing_matches_beyond_the_limit_of_comparisons() {
-        let matcher = TextMatcher::new(Comparisons::new(500));
+        let matcher = TextMatcher::new(Counter::new(500));
         let matching = (0..100).filter(|_| matcher.match_text("a", "a") == Some(true)).count();
         assert!((1..100).contains(&matching) && matcher.comparisons.is_over(), "{matching}");
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::values::{is_account, is_glob, is_principal, is_template, is_value};
 use crate::kube::Object;
-use crate::limits::Comparisons;
+use crate::limits::Counter;
 use crate::yaml::Node;
 
 /// A policy that applies to a workload, with the rules that it has there.
@@ -236,11 +236,11 @@ pub(super) struct Requirements<'p> {
     rules: Numbered<RuleRequirement<'p>>,
     all: Numbered<Requirement<'p>>,
     /// Counts what is compared.
-    pub(super) comparisons: &'p Comparisons,
+    pub(super) comparisons: &'p Counter,
 }
 
 impl<'p> Requirements<'p> {
-    pub(super) const fn new(comparisons: &'p Comparisons) -> Self {
+    pub(super) const fn new(comparisons: &'p Counter) -> Self {
         Self { rules: Numbered::new(), all: Numbered::new(), comparisons }
     }
 
@@ -312,7 +312,7 @@ pub(super) struct Clauses<'p> {
     first_allow: Option<&'p Object>,
     /// How many patterns each caller is compared with, and what counts them.
     size: usize,
-    comparisons: &'p Comparisons,
+    comparisons: &'p Counter,
 }
 
 impl<'p> Clauses<'p> {

@@ -30,7 +30,7 @@ use super::Plan;
 use super::policies::{PolicyContext, Site, has_target_refs};
 use crate::diagnostic::{Diagnostic, Report, code, first_of};
 use crate::kube::Object;
-use crate::limits::{Comparisons, OutputLimits, flag, or_raise};
+use crate::limits::{Counter, OutputLimits, flag, or_raise};
 use crate::model::Mesh;
 use crate::ordered::ordered;
 use crate::yaml::Node;
@@ -52,7 +52,7 @@ const CALLS_PER_PAIR: usize = 16;
 
 /// Reports access that previews change.
 pub(super) fn check(plan: &Plan<'_>, limits: &OutputLimits, report: &mut Report) {
-    let comparisons = Comparisons::new(limits.pairs.saturating_mul(CALLS_PER_PAIR));
+    let comparisons = Counter::new(limits.pairs.saturating_mul(CALLS_PER_PAIR));
     let mut found = Report::default();
     check_counted(plan, &comparisons, &mut found);
     if !comparisons.is_over() {
@@ -72,7 +72,7 @@ pub(super) fn check(plan: &Plan<'_>, limits: &OutputLimits, report: &mut Report)
     });
 }
 
-fn check_counted(plan: &Plan<'_>, comparisons: &Comparisons, report: &mut Report) {
+fn check_counted(plan: &Plan<'_>, comparisons: &Counter, report: &mut Report) {
     let checker = LazyLock::new(|| Checker::new(plan, comparisons));
     relabelled::check(plan, &checker, report);
     if !plan.routing.entries.clones.is_empty() {
@@ -129,7 +129,7 @@ fn suites_refused(
 struct Checker<'p, 'a> {
     plan: &'p Plan<'a>,
     /// Counts what is compared.
-    comparisons: &'p Comparisons,
+    comparisons: &'p Counter,
     context: PolicyContext<'a>,
     /// By the number of a workload: the AuthorizationPolicies of the input that apply to it.
     applied: Vec<Vec<&'a Object>>,
@@ -143,7 +143,7 @@ struct Checker<'p, 'a> {
 }
 
 impl<'p, 'a: 'p> Checker<'p, 'a> {
-    fn new(plan: &'p Plan<'a>, comparisons: &'p Comparisons) -> Self {
+    fn new(plan: &'p Plan<'a>, comparisons: &'p Counter) -> Self {
         let catalog = plan.catalog;
         let context = PolicyContext::new(plan.config, catalog, &plan.environments);
         let mut applied = vec![Vec::new(); catalog.objects().count()];

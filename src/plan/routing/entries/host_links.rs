@@ -341,7 +341,7 @@ pub(super) fn leads_to_itself(redirect: &Redirect<'_>, host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::Comparisons;
+    use crate::limits::Counter;
     use serde_json::json;
 
     fn preview_hosts() -> PreviewHosts {
@@ -357,7 +357,7 @@ mod tests {
     }
 
     fn matcher() -> TextMatcher {
-        TextMatcher::new(Comparisons::new(usize::MAX))
+        TextMatcher::new(Counter::new(usize::MAX))
     }
 
     fn links<'p>(hosts: &'p PreviewHosts, matcher: &'p TextMatcher) -> Links<'p> {

@@ -20,7 +20,7 @@ use super::swap::Swapped;
 use super::{group_by_affected, hosts};
 use crate::diagnostic::{Diagnostic, Report, code};
 use crate::kube::{Object, RouteApi};
-use crate::limits::{Comparisons, flag, or_raise};
+use crate::limits::{Counter, flag, or_raise};
 use crate::model::route::gateways::{GatewayId, Gateways};
 use crate::model::route::text_matcher::TextMatcher;
 use crate::model::route::{Route, reader};
@@ -183,7 +183,7 @@ pub(super) fn plan<'a>(
         key: &config.previews.spec.routing.key,
         gateways: &gateways,
         routes: &found.followed,
-        matcher: TextMatcher::new(Comparisons::new(pairs.saturating_mul(HOSTS_PER_PAIR))),
+        matcher: TextMatcher::new(Counter::new(pairs.saturating_mul(HOSTS_PER_PAIR))),
         findings: Default::default(),
     };
     let (mut all, mut stripped) = (Vec::new(), BTreeMap::new());
