@@ -85,7 +85,7 @@ pub(super) fn is_in_source(input: &Input, root: &Path) -> bool {
 }
 
 /// How many objects are formatted into one text, which is written while the next is filled.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 512;
 
 /// Writes the stream. If it is `whole`, with the baseline and the shared objects.
 fn write_stream_of(config: &Config, compiled: Compiled<'_, '_>, whole: bool) -> ExitCode {
