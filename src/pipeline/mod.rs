@@ -7,7 +7,6 @@ mod drafts;
 mod namespaces;
 
 use std::collections::BTreeMap;
-use std::mem::ManuallyDrop;
 
 use crate::diagnostic::{Report, code, nearest, stage};
 use crate::emit::{Common, Draft, Emission, HoleValues, Preview};
@@ -102,21 +101,12 @@ pub fn compile<T>(
     request.check(config, report);
     let catalog = report.keep(Catalog::new(&config.previews.spec, input, request.limits.pairs))?;
     stage::enter("planning");
-    // Never dropped: a command ends its process next, and freeing what is here and in `command::render` would take 3 to
-    // 5 % of its time. A caller that compiles again and again in one process (fuzz targets, benchmarks) loses this
-    // memory each time.
-    let plan = ManuallyDrop::new(plan(
-        config,
-        &catalog,
-        &request.limits,
-        &|name| request.includes(name),
-        report,
-    ));
+    let plan = plan(config, &catalog, &request.limits, &|name| request.includes(name), report);
     if report.has_errors() {
         return None;
     }
     stage::enter("making objects");
-    let emission = ManuallyDrop::new(Emission::new(&plan, &request.shape));
+    let emission = Emission::new(&plan, &request.shape);
     let common = emission.common();
     let previews = report.keep(drafts::draft_all(&emission, &common, input, &request.limits))?;
     if report.is_refused() {
